@@ -1,0 +1,128 @@
+"""Every value that the environment sets, typed and checked. The only reader of the environment.
+
+Safe when unset: state lives under ``./var``, mail goes to a local mailbox, nothing leaves the machine.
+A wrong value stops the start and names the variable, what it holds and what is allowed.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+SOURCE_NAMES = ("simulator", "olist", "freshretailnet", "csv")
+SMTP_SCHEMES = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
+MIN_SECRET_LENGTH = 32
+
+
+class SettingsError(ValueError):
+    """An environment variable holds something that cannot be used."""
+
+    def __init__(self, variable: str, found: str, allowed: str) -> None:
+        self.variable = variable
+        super().__init__(f"{variable} is {found!r}. Allowed: {allowed}. Nothing was started.")
+
+
+@dataclass(frozen=True, slots=True)
+class Relay:
+    """Where mail leaves the machine. ``scheme`` is a key of SMTP_SCHEMES; TLS is verified for all but ``smtp``."""
+
+    scheme: str
+    host: str
+    port: int
+    username: str | None = None
+    password: str | None = None
+
+    def __repr__(self) -> str:  # a password never reaches a log
+        return f"Relay({self.scheme}://{self.host}:{self.port})"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """One process's settings. Paths are absolute; ``relay`` is None when nothing may leave the machine."""
+
+    home: Path
+    secret: bytes
+    source: str = "simulator"
+    data: Path | None = None
+    spark_remote: str | None = None
+    state_url: str = ""
+    mlflow_url: str = ""
+    relay: Relay | None = None
+    mail_from: str = "Beforehand <notices@beforehand.example>"
+    platform_name: str = "Beforehand Market"
+    console_url: str = "http://127.0.0.1:8765"
+
+    @property
+    def lake(self) -> Path:
+        return self.home / "lake"
+
+    @property
+    def landing(self) -> Path:
+        return self.home / "landing"
+
+    @property
+    def mailbox(self) -> Path:
+        return self.home / "mailbox"
+
+    @property
+    def data_docs(self) -> Path:
+        return self.home / "data_docs"
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] | None = None) -> Settings:
+        """Read ``BEFOREHAND_*`` and ``SPARK_REMOTE``. Raises SettingsError for the first value that cannot be used."""
+        env = os.environ if environ is None else environ
+        home = Path(env.get("BEFOREHAND_HOME", "var")).expanduser().resolve()
+        source = env.get("BEFOREHAND_SOURCE", "simulator")
+        if source not in SOURCE_NAMES:
+            raise SettingsError("BEFOREHAND_SOURCE", source, ", ".join(SOURCE_NAMES))
+        data = env.get("BEFOREHAND_DATA")
+        smtp_url = env.get("BEFOREHAND_SMTP_URL")
+        return cls(
+            home=home,
+            secret=_secret(env.get("BEFOREHAND_SECRET"), home),
+            source=source,
+            data=Path(data).expanduser().resolve() if data else None,
+            spark_remote=env.get("SPARK_REMOTE") or None,
+            state_url=env.get("BEFOREHAND_STATE_URL") or f"sqlite:///{home / 'state.db'}",
+            mlflow_url=env.get("BEFOREHAND_MLFLOW_URL") or f"sqlite:///{home / 'mlflow.db'}",
+            relay=_relay(smtp_url) if smtp_url else None,
+            mail_from=env.get("BEFOREHAND_MAIL_FROM") or cls.mail_from,
+            platform_name=env.get("BEFOREHAND_PLATFORM") or cls.platform_name,
+            console_url=(env.get("BEFOREHAND_CONSOLE_URL") or cls.console_url).rstrip("/"),
+        )
+
+
+def _secret(value: str | None, home: Path) -> bytes:
+    """The key that ids, tokens and the directory hang on: from the environment, else made once under home."""
+    if value is not None:
+        if len(value) < MIN_SECRET_LENGTH:
+            raise SettingsError("BEFOREHAND_SECRET", "*" * len(value), f"{MIN_SECRET_LENGTH} characters or more")
+        return value.encode()
+    kept = home / "secret.key"
+    home.mkdir(parents=True, exist_ok=True)
+    try:
+        made = os.open(kept, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return kept.read_bytes().strip()
+    with os.fdopen(made, "wb") as file:
+        file.write(secrets.token_hex(MIN_SECRET_LENGTH).encode())
+    return kept.read_bytes().strip()
+
+
+def _relay(url: str) -> Relay:
+    parts = urlsplit(url)
+    if parts.scheme not in SMTP_SCHEMES or not parts.hostname:
+        safe = f"{parts.scheme}://{parts.hostname or ''}"
+        raise SettingsError("BEFOREHAND_SMTP_URL", safe, "smtp+starttls://user:password@host:587, smtps://… or smtp://…")
+    return Relay(
+        scheme=parts.scheme,
+        host=parts.hostname,
+        port=parts.port or SMTP_SCHEMES[parts.scheme],
+        username=unquote(parts.username) if parts.username else None,
+        password=unquote(parts.password) if parts.password else None,
+    )
