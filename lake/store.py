@@ -96,8 +96,12 @@ class Lake:
         """Make ``frame`` the whole content of days ``first`` to ``last`` (inclusive). Returns the new version.
 
         frame: holds the partition column ``day``, with no value outside the range. Atomic: a kill leaves the old
-        content or the new, never a mixture. Raises LakeError where another writer changed the same days meanwhile.
+        content or the new, never a mixture. Raises LakeError where another writer changed the same days meanwhile,
+        or where frame holds other days: Spark refuses those, Sail would append them.
         """
+        outside = frame.where(~F.col(PARTITION).between(F.lit(first), F.lit(last)) | F.col(PARTITION).isNull()).limit(1)
+        if not outside.isEmpty():
+            raise LakeError(f"{name}: rows outside days {first} to {last} were about to be written. Nothing was written.")
         writer = frame.write.format("delta").mode("overwrite")
         if self.exists(name):
             writer = writer.option("replaceWhere", f"{PARTITION} >= DATE'{first}' AND {PARTITION} <= DATE'{last}'")
