@@ -16,6 +16,9 @@ from urllib.parse import unquote, urlsplit
 SOURCE_NAMES = ("simulator", "olist", "freshretailnet", "csv")
 SMTP_SCHEMES = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
 MIN_SECRET_LENGTH = 32
+MAIL_FROM = "Beforehand <notices@beforehand.example>"
+PLATFORM_NAME = "Beforehand Market"
+CONSOLE_URL = "http://127.0.0.1:8765"
 
 
 class SettingsError(ValueError):
@@ -52,9 +55,9 @@ class Settings:
     state_url: str = ""
     mlflow_url: str = ""
     relay: Relay | None = None
-    mail_from: str = "Beforehand <notices@beforehand.example>"
-    platform_name: str = "Beforehand Market"
-    console_url: str = "http://127.0.0.1:8765"
+    mail_from: str = MAIL_FROM
+    platform_name: str = PLATFORM_NAME
+    console_url: str = CONSOLE_URL
 
     @property
     def lake(self) -> Path:
@@ -91,9 +94,9 @@ class Settings:
             state_url=env.get("BEFOREHAND_STATE_URL") or f"sqlite:///{home / 'state.db'}",
             mlflow_url=env.get("BEFOREHAND_MLFLOW_URL") or f"sqlite:///{home / 'mlflow.db'}",
             relay=_relay(smtp_url) if smtp_url else None,
-            mail_from=env.get("BEFOREHAND_MAIL_FROM") or cls.mail_from,
-            platform_name=env.get("BEFOREHAND_PLATFORM") or cls.platform_name,
-            console_url=(env.get("BEFOREHAND_CONSOLE_URL") or cls.console_url).rstrip("/"),
+            mail_from=env.get("BEFOREHAND_MAIL_FROM") or MAIL_FROM,
+            platform_name=env.get("BEFOREHAND_PLATFORM") or PLATFORM_NAME,
+            console_url=(env.get("BEFOREHAND_CONSOLE_URL") or CONSOLE_URL).rstrip("/"),
         )
 
 
@@ -118,7 +121,9 @@ def _relay(url: str) -> Relay:
     parts = urlsplit(url)
     if parts.scheme not in SMTP_SCHEMES or not parts.hostname:
         safe = f"{parts.scheme}://{parts.hostname or ''}"
-        raise SettingsError("BEFOREHAND_SMTP_URL", safe, "smtp+starttls://user:password@host:587, smtps://… or smtp://…")
+        raise SettingsError(
+            "BEFOREHAND_SMTP_URL", safe, "smtp+starttls://user:password@host:587, smtps://… or smtp://…"
+        )
     return Relay(
         scheme=parts.scheme,
         host=parts.hostname,

@@ -36,7 +36,9 @@ def _remote(url: str) -> Iterator[SparkSession]:
     try:
         spark = SparkSession.builder.remote(url).getOrCreate()
     except Exception as error:
-        raise EngineError(f"SPARK_REMOTE is {url}, and no Spark answers there: {error}. Nothing was read or written.") from error
+        raise EngineError(
+            f"SPARK_REMOTE is {url}, and no Spark answers there: {error}. Nothing was read or written."
+        ) from error
     spark.conf.set("spark.sql.session.timeZone", "UTC")
     try:
         yield spark
@@ -45,8 +47,10 @@ def _remote(url: str) -> Iterator[SparkSession]:
 
 
 def _embedded() -> Iterator[SparkSession]:
-    os.environ.setdefault("RUST_LOG", "error")  # must be set before Sail loads; its start-up chatter is not the reader's
-    from pysail.spark import SparkConnectServer  # noqa: PLC0415  imported here: a cluster needs no pysail
+    os.environ.setdefault(
+        "RUST_LOG", "error"
+    )  # must be set before Sail loads; its start-up chatter is not the reader's
+    from pysail.spark import SparkConnectServer
 
     server = SparkConnectServer(ip=LOOPBACK, port=0)
     server.start(background=True)

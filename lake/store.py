@@ -16,7 +16,15 @@ from deltalake import DeltaTable
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import (
-    BooleanType, DataType, DateType, DoubleType, IntegerType, StringType, StructField, StructType, TimestampType,
+    BooleanType,
+    DataType,
+    DateType,
+    DoubleType,
+    IntegerType,
+    StringType,
+    StructField,
+    StructType,
+    TimestampType,
 )  # fmt: skip
 
 from lake.tables import CONTRACT, PARTITION, RECORDED_AT, Table
@@ -63,13 +71,13 @@ class Lake:
         return f"{self.root}/{name}"
 
     def exists(self, name: str) -> bool:
-        return DeltaTable.is_deltatable(self.path(name))
+        return bool(DeltaTable.is_deltatable(self.path(name)))
 
     def version(self, name: str) -> int:
         """The newest version of a table. Raises LakeError where there is no such table."""
         if not self.exists(name):
             raise LakeError(f"there is no table {name} under {self.root}. Run the step that writes it first.")
-        return DeltaTable(self.path(name)).version()
+        return int(DeltaTable(self.path(name)).version())
 
     def read(self, name: str, *, known_before: datetime | None = None, version: int | None = None) -> DataFrame:
         """A table, whole, or only what was known before a moment.
@@ -101,7 +109,9 @@ class Lake:
         """
         outside = frame.where(~F.col(PARTITION).between(F.lit(first), F.lit(last)) | F.col(PARTITION).isNull()).limit(1)
         if not outside.isEmpty():
-            raise LakeError(f"{name}: rows outside days {first} to {last} were about to be written. Nothing was written.")
+            raise LakeError(
+                f"{name}: rows outside days {first} to {last} were about to be written. Nothing was written."
+            )
         writer = frame.write.format("delta").mode("overwrite")
         if self.exists(name):
             writer = writer.option("replaceWhere", f"{PARTITION} >= DATE'{first}' AND {PARTITION} <= DATE'{last}'")
