@@ -2,6 +2,9 @@
 
 Safe when unset: state lives under ``./var``, mail goes to a local mailbox, nothing leaves the machine.
 A wrong value stops the start and names the variable, what it holds and what is allowed.
+
+A source is a world of its own: its lake, models, state and mailbox stand together under ``<BEFOREHAND_HOME>/<source>``,
+so that a demo on one data set never mixes with another.
 """
 
 from __future__ import annotations
@@ -75,14 +78,18 @@ class Settings:
     def data_docs(self) -> Path:
         return self.home / "data_docs"
 
+    @property
+    def airflow_home(self) -> Path:
+        return self.home / "airflow"
+
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None) -> Settings:
         """Read ``BEFOREHAND_*`` and ``SPARK_REMOTE``. Raises SettingsError for the first value that cannot be used."""
         env = os.environ if environ is None else environ
-        home = Path(env.get("BEFOREHAND_HOME", "var")).expanduser().resolve()
-        source = env.get("BEFOREHAND_SOURCE", "simulator")
+        source = env.get("BEFOREHAND_SOURCE") or "simulator"
         if source not in SOURCE_NAMES:
             raise SettingsError("BEFOREHAND_SOURCE", source, ", ".join(SOURCE_NAMES))
+        home = Path(env.get("BEFOREHAND_HOME") or "var").expanduser().resolve() / source
         data = env.get("BEFOREHAND_DATA")
         smtp_url = env.get("BEFOREHAND_SMTP_URL")
         return cls(
