@@ -7,6 +7,7 @@ default. Ending it ends every process it started, whatever group they are in.
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import socket
@@ -112,9 +113,14 @@ class LocalAirflow:
 
     def last_words(self, task: TaskState, lines: int = 12) -> str:
         """The end of a task's newest log, for a person to read where the failure is shown."""
-        folder = self.log.parent / "logs" / f"dag_id={task.dag_id}" / f"run_id={task.run_id}" / f"task_id={task.task_id}"
+        folder = (
+            self.log.parent / "logs" / f"dag_id={task.dag_id}" / f"run_id={task.run_id}" / f"task_id={task.task_id}"
+        )
         logs = sorted(folder.glob("**/attempt=*.log"))
-        return "\n".join(logs[-1].read_text(errors="replace").splitlines()[-lines:]) if logs else f"no log under {folder}"
+        if not logs:
+            return f"no log under {folder}"
+        said = [json.loads(line).get("event", "") for line in logs[-1].read_text(errors="replace").splitlines()]
+        return "\n".join([line for line in said if line and not line.startswith("::")][-lines:])
 
     def stop(self) -> None:
         """End Airflow and everything it started: TERM, then KILL for what is still there."""

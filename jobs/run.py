@@ -70,12 +70,16 @@ def _overrides(options: argparse.Namespace) -> dict[str, str]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m jobs.run", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="python -m jobs.run", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     named = parser.add_subparsers(dest="name", metavar="STEP", required=True)
     for name, step in steps.STEPS.items():
         sub = named.add_parser(name, help=step.help, description=step.help, epilog=step.example)
         sub.set_defaults(step=step.run, day=None)
-        sub.add_argument("--source", choices=SOURCE_NAMES, help="whose tables (default: BEFOREHAND_SOURCE, or simulator)")
+        sub.add_argument(
+            "--source", choices=SOURCE_NAMES, help="whose tables (default: BEFOREHAND_SOURCE, or simulator)"
+        )
         sub.add_argument("--data", metavar="DIR", help="the folder that the source reads (default: BEFOREHAND_DATA)")
         if step.needs_day != "no":
             needed = step.needs_day == "yes"

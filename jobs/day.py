@@ -1,0 +1,59 @@
+"""One day from the source's files to the sent mail, without Airflow: the same steps in the same order.
+
+On a new machine it first makes what is missing: the simulator's world, the history in the lake, the first models.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+
+from rich.console import Console
+
+from jobs import simulate, summary, world
+from jobs.context import Context, StepReport, open_lake
+from jobs.steps import STEPS
+from jobs.submit import TARGET_NAMES
+from lake.store import Lake
+
+DEMO_ORDERS = 6000
+DEMO_SEED = 7
+
+
+def main(context: Context, options: argparse.Namespace) -> StepReport:
+    """Run every step for ``options.day`` (default: the source's last). Stops at the first step that is held."""
+    out = Console(stderr=True)
+    settings = context.settings
+    if settings.source == "simulator" and not world.has_data(settings):
+        with out.status("Writing a marketplace to work on ..."):
+            simulate.write(settings, orders=DEMO_ORDERS, seed=DEMO_SEED)
+    source = world.source_of(settings)
+    context = dataclasses.replace(context, day=world.last_day(source, options.day))
+    with open_lake(settings) as lake:
+        options.since = source.span()[0] if is_empty(lake) else None
+        options.disarmed, options.force = False, False
+        for name, target in plan():
+            options.target = target
+            label = f"{name} {target or ''}".strip()
+            with out.status(f"{label} ..."):
+                report = STEPS[name].run(context, options)
+            out.print(f"  {label}: {report.message}", highlight=False)
+            if report.status == "held":
+                return report
+    return StepReport("done", summary.text(summary.read(settings, context.day)))
+
+
+def plan() -> list[tuple[str, str | None]]:
+    """The steps of a day in order, as (step, target); target is None for a step that handles all."""
+    return [
+        ("ingest", None),
+        *(("train", target) for target in TARGET_NAMES),
+        *(("score", target) for target in TARGET_NAMES),
+        ("decide", None),
+        ("send", None),
+    ]
+
+
+def is_empty(lake: Lake) -> bool:
+    """Whether no source table has come into the lake yet, so that history must come with the first day."""
+    return not any(lake.exists(name) for name in ("orders", "stock"))
