@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -51,7 +51,7 @@ class Settings:
     """One process's settings. Paths are absolute; ``relay`` is None when nothing may leave the machine."""
 
     home: Path
-    secret: bytes
+    secret: bytes = field(repr=False)  # never in a log
     source: str = "simulator"
     data: Path | None = None
     spark_remote: str | None = None
