@@ -1,0 +1,75 @@
+"""Serve the console on this machine: ``python -m console [--port 8765]``."""
+
+from __future__ import annotations
+
+import argparse
+import ipaddress
+import sys
+from collections.abc import Sequence
+
+import uvicorn
+
+from console.app import LOOPBACK_HOSTS, create_app
+from settings import Settings, SettingsError
+
+PORT = 8765
+HOST = "127.0.0.1"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serve until interrupted. Returns 2 where the settings or the address cannot be used."""
+    asked = _parser().parse_args(arguments)
+    if not _is_loopback(asked.host) and not asked.name:
+        sys.stderr.write(
+            f"--host {asked.host} is open to other machines, and the console has no login of its own. Nothing was "
+            "started. Put a proxy with a login before it and name the host that browsers use: --name console.example\n"
+        )
+        return 2
+    try:
+        settings = Settings.from_environment()
+    except SettingsError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    app = create_app(
+        settings.home,
+        settings.state_url,
+        places=places(settings, asked.airflow_url),
+        allowed_hosts=(*LOOPBACK_HOSTS, *asked.name),
+    )
+    uvicorn.run(app, host=asked.host, port=asked.port, log_level="warning", server_header=False)
+    return 0
+
+
+def places(settings: Settings, airflow_url: str) -> tuple[tuple[str, str, str], ...]:
+    """(name, address or command, what is there) of what stands beside the console."""
+    model_store = settings.mlflow_url if settings.mlflow_url.startswith("sqlite:") else "$BEFOREHAND_MLFLOW_URL"
+    return (
+        ("Airflow", airflow_url, "the schedule, and the log of every task, while make demo runs"),
+        ("MLflow", f"mlflow ui --backend-store-uri {model_store}", "the models; started by this command when needed"),
+        ("Mailbox", str(settings.mailbox), "the same mails as a Maildir, for any mail program"),
+        ("State", str(settings.home), "everything this installation keeps"),
+    )
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m console", description=__doc__)
+    parser.add_argument("--port", type=int, default=PORT, help=f"port to listen on (default {PORT})")
+    parser.add_argument("--host", default=HOST, help=f"address to listen on (default {HOST}: this machine only)")
+    parser.add_argument(
+        "--name", action="append", default=[], help="a host name that browsers may use, beside loopback"
+    )
+    parser.add_argument("--airflow-url", default="http://127.0.0.1:8080", help="where Airflow's own pages are")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

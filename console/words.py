@@ -1,0 +1,100 @@
+"""Every code of the state DB in plain words: what it is called on a page, and what it means for the reader."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """``label``: two or three words; ``means``: one sentence; ``tone``: good, wait, bad or empty, for the colour only."""
+
+    label: str
+    means: str
+    tone: str = ""
+
+
+KINDS = {
+    "late_delivery": Word("Late delivery", "A buyer's parcel is likely to miss its promise."),
+    "stock_out": Word("Stock-out", "A seller is likely to run out before more can arrive."),
+}
+ROLES = {"late_delivery": "buyer", "stock_out": "seller"}
+SUBJECTS = {"late_delivery": "Orders", "stock_out": "SKUs"}
+
+DECISIONS = {
+    "send": Word("Told", "A notice of its own goes out.", "good"),
+    "digest": Word("In the digest", "A line in the seller's one mail of the day.", "good"),
+    "review": Word("Waits for a person", "Someone must look before anything is sent.", "wait"),
+    "held": Word("Held by the breaker", "The day's volume is far from usual, so the batch waits for a person.", "wait"),
+    "quiet": Word("Quiet hours", "It is night for the recipient, or they asked for quiet; it waits.", "wait"),
+    "hold_out": Word("Held out", "Kept silent on purpose, so that the effect of telling is known."),
+    "capped": Word("Over the limit", "The recipient has had as many messages in 7 days as anyone may have."),
+    "snoozed": Word("Snoozed", "The recipient asked to hear nothing about this for a while."),
+    "already_told": Word("Already told", "They know, and the fact has not changed enough to write again."),
+    "covered": Word("Covered", "Another notice of today says it already."),
+    "below_value": Word("Not worth a mail", "The gain from telling is smaller than the annoyance."),
+    "abstained": Word("Model abstained", "Too little is known for a number that could be trusted."),
+    "suppressed": Word("Stopped", "The recipient stopped these notices, or their address does not work."),
+    "shadow": Word("Shadow", "This kind of notice is on trial: decided, but not sent."),
+}
+TOLD = ("send", "digest")
+WAITING = ("review", "held", "quiet")
+
+STEPS = {
+    "ingest": Word("Read the sources", "Brings the day's rows into the lake and sets bad ones aside."),
+    "build_features": Word("Build features", "Computes what was known at the end of the day."),
+    "score": Word("Score", "Gives every open order and SKU a chance, or abstains."),
+    "decide": Word("Decide", "One row with a reason for every candidate; plans the notices."),
+    "send": Word("Send", "Hands the planned notices to the relay."),
+    "train": Word("Train", "Fits a new model and keeps it only when it is better."),
+    "rebuild": Word("Rebuild", "Runs past days again; sends nothing."),
+}
+STEP_ORDER = ("ingest", "build_features", "score", "decide", "send", "train", "rebuild")
+
+STATUSES = {
+    "running": Word("Running", "It has started and not ended yet.", "wait"),
+    "done": Word("Done", "It ended and its results are in place.", "good"),
+    "idle": Word("Nothing to do", "It ran and found nothing that was new."),
+    "held": Word("Held", "A gate stopped it. Nothing after it ran; nothing was lost.", "wait"),
+    "failed": Word("Failed", "It ended with an error. What was there before is unchanged.", "bad"),
+}
+NEXT_STEPS = {
+    "held": "Fix the cause, or accept it, then run the step again for the same day. Twice equals once.",
+    "failed": "Run the step again for the same day once the cause is gone. Twice equals once.",
+}
+
+NOTICE_STATES = {
+    "proposed": Word("Proposed", "Planned, not yet approved.", "wait"),
+    "approved": Word("Approved", "May be sent.", "good"),
+    "held": Word("Held", "Waits for a person or a missing translation.", "wait"),
+    "suppressed": Word("Stopped", "The recipient does not want it, or the address does not work."),
+    "expired": Word("Expired", "It came too late to be of use, so it was not sent."),
+    "withdrawn": Word("Withdrawn", "It was no longer true just before sending."),
+}
+DELIVERY_STATES = {
+    "ready": Word("Waits to be sent", "The next sending run takes it.", "wait"),
+    "leased": Word("Taken by a sender", "A sender has it; if that dies, it is taken again.", "wait"),
+    "sending": Word("Being sent", "It is on its way to the relay.", "wait"),
+    "accepted": Word("Accepted by the relay", "The relay has taken responsibility for it.", "good"),
+    "bounced": Word("Bounced", "The relay took it, the mailbox did not.", "bad"),
+    "complained": Word("Complained", "The recipient marked it as unwanted.", "bad"),
+    "failed": Word("Refused", "The relay refused it for good.", "bad"),
+    "uncertain": Word("Uncertain", "The relay gave no answer; one more try with the same Message-ID follows.", "wait"),
+    "cancelled": Word("Cancelled", "It was stopped before it was sent."),
+    "parked": Word("Parked", "It cannot be known whether it arrived. A person decides.", "bad"),
+}
+STAGES = {
+    "open": Word("Open", "Seen, nothing told yet."),
+    "digest": Word("Digest", "The seller's one mail of the day."),
+    "heads_up": Word("Heads-up", "The first notice of a case."),
+    "update": Word("Update", "The fact changed enough to say so."),
+    "all_clear": Word("All-clear", "What was feared did not come."),
+    "correction": Word("Correction", "What was said was not so."),
+    "closed": Word("Closed", "The case has ended."),
+}
+
+
+def word(book: dict[str, Word], code: object) -> Word:
+    """The word for a code, in any case; a code that no one has described shows itself, never an error."""
+    text = str(code if code is not None else "")
+    return book.get(text.lower()) or Word(text.replace("_", " ").capitalize() or "Unknown", "")
