@@ -111,7 +111,14 @@ ORDERS = Table(
         Column("destination_region", "string", "ISO 3166-2 region of the buyer", null_means="unknown"),
         Column("payment_type", "string", "how it was paid, the platform's own word", null_means="unknown"),
         Column("currency", "string", "ISO 4217 code"),
-        Column("value", "double", "goods, without freight", unit="currency", minimum=0),
+        Column(
+            "value",
+            "double",
+            "goods, without freight",
+            unit="currency",
+            null_means="the source does not say",
+            minimum=0,
+        ),
         Column(
             "freight", "double", "what the buyer paid for delivery", unit="currency", null_means="unknown", minimum=0
         ),
