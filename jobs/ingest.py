@@ -6,6 +6,7 @@ refers to it, is written, and the lake stays as it was.
 
 from __future__ import annotations
 
+import argparse
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,19 +16,22 @@ from pathlib import Path
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from jobs import staging
+from jobs import staging, world
+from jobs.context import Context, StepReport, open_lake
+from jobs.record import recorded
 from lake import quarantine
-from lake.rules import DUPLICATE, REASONS, Surroundings, good_rows, judge
+from lake.gates import Gates
+from lake.rules import DUPLICATE, REASONS, Surroundings, allowed_bad, good_rows, judge
 from lake.store import Lake
 from lake.tables import CONTRACT, Table
+from notices.directory import put as put_people
+from notices.keys import Keys
 from sources.source import Source, SourceError
 
 log = logging.getLogger(__name__)
 
-# One bad row in a small delivery says little about the delivery: up to so many never hold a table, within a tenth of
-# it.
-FEW_BAD_ROWS = 3
-FEW_BAD_SHARE = 0.1
+# A day without a new order or without a stock row is a delivery that did not arrive; other tables may have quiet days.
+ROWS_EVERY_DAY = ("orders", "stock")
 SHOWN_ROWS = 5
 
 
@@ -96,15 +100,39 @@ def run(
     written before that are whole, and the step can be run again.
     """
     report = IngestReport(first, last)
+    gates = Gates(home / "data_docs" / "ingest" / f"{first}_{last}")
     with staging.folder(home, "ingest") as folder:
         around = Surroundings(lake, first, last, {})
         for name in source.tables:
             progress(name)
-            _take(name, source, around, folder, report)
+            _take(name, source, around, folder, gates, report)
+    report.docs = gates.build_page()
     return report
 
 
-def _take(name: str, source: Source, around: Surroundings, folder: Path, report: IngestReport) -> None:
+def main(context: Context, options: argparse.Namespace) -> StepReport:
+    """The step: ``context.day``, or all from ``options.since`` to it. People go to the directory, never to the lake."""
+    settings = context.settings
+    source = world.source_of(settings)
+    first = options.since or context.day
+    with recorded(context, "ingest") as box, open_lake(settings) as lake:
+        report = run(lake, source, first, context.day, home=settings.home)
+        put_people(box.state, Keys(settings.secret), source.people())
+        box.report = _told(report)
+    return box.report
+
+
+def _told(report: IngestReport) -> StepReport:
+    rows = sum(table.rows_in for table in report.tables.values())
+    bad = sum(table.rows_quarantined for table in report.tables.values())
+    days = f"{report.first}" if report.first == report.last else f"{report.first} to {report.last}"
+    message = f"{days}: {rows:,} rows read, {bad:,} in quarantine."
+    if report.held:
+        message = f"{message} Held: {' '.join(report.held.values())}"
+    return StepReport(report.status, message, report.counts, report.versions)
+
+
+def _take(name: str, source: Source, around: Surroundings, folder: Path, gates: Gates, report: IngestReport) -> None:
     table = CONTRACT[name]
     reason = held_by_parent(table, report.held)
     if reason is None:
@@ -113,7 +141,7 @@ def _take(name: str, source: Source, around: Surroundings, folder: Path, report:
         except SourceError as error:
             reason = str(error)
         else:
-            reason = too_bad(judged)
+            reason = too_bad(judged, gates, report.first, report.last)
     if reason is not None:
         report.held[name] = reason
         log.warning("table held", extra={"table": name, "first": str(report.first), "last": str(report.last)})
@@ -151,24 +179,22 @@ def write(judged: Judged, around: Surroundings) -> TableReport:
     return TableReport(judged.rows, kept, judged.bad, judged.repeated, version)
 
 
-def allowed_bad(table: Table, rows: int) -> int:
-    """How many of ``rows`` may be bad before the table is held."""
-    return max(int(table.max_bad_share * rows), min(FEW_BAD_ROWS, int(FEW_BAD_SHARE * rows)))
+def some_bad_rows(judged: Judged) -> str:
+    """A few of the bad rows with their reasons, one a line; empty where there are none."""
+    rows = quarantine.bad_rows(judged.table, judged.frame).orderBy("origin").limit(SHOWN_ROWS).collect()
+    return "".join(f"\n  {row['origin']}: {'; '.join(row['reasons'])}" for row in rows)
 
 
-def too_bad(judged: Judged) -> str | None:
-    """Why the table must be held, with the most frequent reasons and some of the rows;
-    None where it is within its bound.
-    """
-    if judged.bad <= allowed_bad(judged.table, judged.rows):
+def too_bad(judged: Judged, gates: Gates, first: date, last: date) -> str | None:
+    """Why the table must be held, with some of its bad rows; None where it is within its bound."""
+    table = judged.table
+    verdict = gates.table(table, judged.frame, judged.rows, rows_required=table.name in ROWS_EVERY_DAY)
+    if verdict.passed:
         return None
-    bad = judged.frame.where(F.size(REASONS) > 0)
-    rows = quarantine.bad_rows(judged.table, bad).orderBy("origin").limit(SHOWN_ROWS).collect()
-    shown = "\n".join(f"  {row['origin']}: {'; '.join(row['reasons'])}" for row in rows)
     return (
-        f"{judged.bad} of {judged.rows} rows are wrong, and {allowed_bad(judged.table, judged.rows)} may be. "
-        f"For example:\n"
-        f"{shown}\nNothing of {judged.table.name} was written. Correct the files and run the same days again."
+        f"{table.name}, {first} to {last}: {'; '.join(verdict.failures)}; up to {allowed_bad(table, judged.rows)} bad "
+        f"rows may be.{some_bad_rows(judged)}\n  Nothing of {table.name} was written, and the lake is as it was. Correct "
+        "the files and run the same days again."
     )
 
 
