@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 
 from settings import Settings
@@ -17,11 +17,25 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """One step's surroundings. ``day`` is the data day; ``now`` the wall clock when the step started (UTC)."""
+    """One step's surroundings. ``day`` is the data day; ``now`` the moment that deciding and sending go by (UTC)."""
 
     settings: Settings
     day: date
     now: datetime
+
+
+# A past day is worked through as if at a civil hour of the day after it, not at whatever hour someone tries it.
+_LIVE = timedelta(hours=36)
+_REPLAY_HOUR = time(13, tzinfo=UTC)
+
+
+def clock(day: date, wall: datetime) -> datetime:
+    """The moment a run of ``day`` goes by: the wall clock for a live day, 13:00 UTC of the next day for a past one.
+
+    Quiet hours, expiry and caps of a past day then come out the same whenever it is run again.
+    """
+    ended = datetime.combine(day + timedelta(days=1), time(0, tzinfo=UTC))
+    return wall if wall - ended < _LIVE else datetime.combine(ended.date(), _REPLAY_HOUR)
 
 
 @dataclass(frozen=True, slots=True)

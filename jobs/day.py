@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+from datetime import UTC, datetime
 
 from rich.console import Console
 
 from jobs import simulate, summary, world
-from jobs.context import Context, StepReport, open_lake
+from jobs.context import Context, StepReport, clock, open_lake
 from jobs.steps import STEPS
 from jobs.submit import TARGET_NAMES
 from lake.store import Lake
@@ -28,7 +29,8 @@ def main(context: Context, options: argparse.Namespace) -> StepReport:
         with out.status("Writing a marketplace to work on ..."):
             simulate.write(settings, orders=DEMO_ORDERS, seed=DEMO_SEED)
     source = world.source_of(settings)
-    context = dataclasses.replace(context, day=world.last_day(source, options.day))
+    day = world.last_day(source, options.day)
+    context = dataclasses.replace(context, day=day, now=clock(day, datetime.now(UTC)))
     with open_lake(settings) as lake:
         options.since = source.span()[0] if is_empty(lake) else None
         options.disarmed, options.force = False, False

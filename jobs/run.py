@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from jobs import steps
-from jobs.context import Context, StepReport
+from jobs.context import Context, StepReport, clock
 from jobs.submit import DONE, FAILED, HELD, NOTHING_TO_DO
 from settings import SOURCE_NAMES, Settings, SettingsError
 
@@ -38,7 +38,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SettingsError as error:
         sys.stderr.write(f"{error}\n")
         return USAGE
-    context = Context(settings=settings, day=options.day, now=datetime.now(UTC))
+    wall = datetime.now(UTC)
+    context = Context(settings=settings, day=options.day, now=clock(options.day, wall) if options.day else wall)
     try:
         report: StepReport = options.step(context, options)
     except KeyboardInterrupt:
