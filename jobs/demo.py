@@ -15,6 +15,7 @@ import time
 from datetime import UTC, date, datetime
 from pathlib import Path
 from types import FrameType
+from urllib.parse import urlsplit
 
 from rich.console import Console
 from sqlalchemy import select
@@ -31,6 +32,7 @@ FOLLOWED_DAGS = ("ingest", "train", "predict_and_notify", "rebuild")
 BAD_STATES = ("failed", "up_for_retry", "upstream_failed")
 MARKS = {"success": "✓", "skipped": "–", "running": "…"}
 GIVE_UP_SECONDS = 3600
+CONSOLE_PORT = 8765
 
 
 class DemoError(RuntimeError):
@@ -56,7 +58,7 @@ def main(context: Context, options: argparse.Namespace) -> StepReport:
         out.rule("done")
         out.print(summary.text(summary.read(settings, day)), highlight=False)
         if not options.once:
-            console = _start_console(settings, inherited)
+            console = _start_console(settings, inherited, airflow.url)
         _where(out, settings, airflow, open_now=not options.once)
         if not options.once:
             _stay(out)
@@ -143,12 +145,13 @@ def _was_sent(settings: Settings, day: date, started: datetime) -> bool:
         engine.dispose()
 
 
-def _start_console(settings: Settings, inherited: dict[str, str]) -> subprocess.Popen[bytes]:
+def _start_console(settings: Settings, inherited: dict[str, str], airflow_url: str) -> subprocess.Popen[bytes]:
+    port = str(urlsplit(settings.console_url).port or CONSOLE_PORT)
     log: Path = settings.home / "console.log"
     with log.open("wb") as file:
         # Our own interpreter and module.
         return subprocess.Popen(  # noqa: S603
-            [sys.executable, "-m", "console"],
+            [sys.executable, "-m", "console", "--port", port, "--airflow-url", airflow_url],
             env=inherited, cwd=ROOT, stdout=file, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
             start_new_session=True,
         )  # fmt: skip
