@@ -7,11 +7,12 @@ ciphertext (notices.directory); nothing else here names a person.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import (
     JSON,
@@ -40,13 +41,16 @@ from sqlalchemy.types import TypeDecorator
 
 HEAD = "0001"
 BUSY_TIMEOUT_MS = 30_000
+CHUNK = 500  # rows a statement: below SQLite's limit of bound values
 WRITES = "beforehand_writes"
+
+T = TypeVar("T")
 
 NOTICE_STATES = ("PROPOSED", "APPROVED", "HELD", "SUPPRESSED", "EXPIRED", "WITHDRAWN")
 DELIVERY_STATES = (
     "READY", "LEASED", "SENDING", "ACCEPTED", "UNCERTAIN", "PARKED", "FAILED", "CANCELLED", "BOUNCED", "COMPLAINED",
 )  # fmt: skip
-RUN_STATES = ("running", "done", "held", "failed")
+RUN_STATES = ("running", "done", "idle", "held", "failed")
 
 
 class StateError(RuntimeError):
@@ -131,6 +135,16 @@ cases = Table(
     Index("ix_cases_subject", "kind", "recipient_id", "object_id"),
 )
 
+tellings = Table(
+    "tellings",
+    metadata,
+    _id("case_id", primary_key=True),
+    Column("stage", String(16), primary_key=True),  # one notice per stage, ever; a digest tells many cases at once
+    Column("notice_id", String(64), ForeignKey("notices.notice_id"), nullable=False),
+    Column("fact", JSON, nullable=False),  # what was told: the next stage is measured against it
+    Index("ix_tellings_notice_id", "notice_id"),
+)
+
 decisions = Table(
     "decisions",
     metadata,
@@ -151,6 +165,9 @@ decisions = Table(
     Column("decided_at", UtcDateTime, nullable=False),
     UniqueConstraint("day", "kind", "subject_id", "sku_id", name="uq_decisions_candidate"),
     Index("ix_decisions_day", "day", "kind", "decision"),
+    Index("ix_decisions_value", "day", "expected_value", "decision_id"),  # the console's pages, in their two orders
+    Index("ix_decisions_chance", "day", "probability", "decision_id"),
+    Index("ix_decisions_case_id", "case_id"),
 )
 
 notices = Table(
@@ -344,6 +361,13 @@ def writing(engine: Engine) -> Iterator[Connection]:
     """A transaction that writes: committed at the end of the block, rolled back whole on any exception."""
     with engine.execution_options(**{WRITES: True}).begin() as db:
         yield db
+
+
+def chunks(items: Iterable[T], size: int = CHUNK) -> Iterator[list[T]]:
+    """The items in lists of at most ``size``, for statements that name rows one by one."""
+    rest = iter(items)
+    while chunk := list(islice(rest, size)):
+        yield chunk
 
 
 def record_run(

@@ -76,7 +76,10 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("decision_id", name=op.f("pk_decisions")),
         sa.UniqueConstraint("day", "kind", "subject_id", "sku_id", name="uq_decisions_candidate"),
     )
+    op.create_index("ix_decisions_case_id", "decisions", ["case_id"], unique=False)
+    op.create_index("ix_decisions_chance", "decisions", ["day", "probability", "decision_id"], unique=False)
     op.create_index("ix_decisions_day", "decisions", ["day", "kind", "decision"], unique=False)
+    op.create_index("ix_decisions_value", "decisions", ["day", "expected_value", "decision_id"], unique=False)
     op.create_table(
         "directory",
         sa.Column("person_id", sa.String(length=64), nullable=False),
@@ -219,6 +222,16 @@ def upgrade() -> None:
     )
     op.create_index("ix_reviews_notice_id", "reviews", ["notice_id"], unique=False)
     op.create_table(
+        "tellings",
+        sa.Column("case_id", sa.String(length=64), nullable=False),
+        sa.Column("stage", sa.String(length=16), nullable=False),
+        sa.Column("notice_id", sa.String(length=64), nullable=False),
+        sa.Column("fact", sa.JSON(), nullable=False),
+        sa.ForeignKeyConstraint(["notice_id"], ["notices.notice_id"], name=op.f("fk_tellings_notice_id")),
+        sa.PrimaryKeyConstraint("case_id", "stage", name=op.f("pk_tellings")),
+    )
+    op.create_index("ix_tellings_notice_id", "tellings", ["notice_id"], unique=False)
+    op.create_table(
         "attempts",
         sa.Column("attempt_id", sa.Integer(), autoincrement=True, nullable=False),
         sa.Column("delivery_id", sa.String(length=64), nullable=False),
@@ -237,6 +250,8 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Drop everything."""
     op.drop_table("attempts")
+    op.drop_index("ix_tellings_notice_id", table_name="tellings")
+    op.drop_table("tellings")
     op.drop_index("ix_reviews_notice_id", table_name="reviews")
     op.drop_table("reviews")
     op.drop_index("ix_deliveries_due", table_name="deliveries")
@@ -254,7 +269,10 @@ def downgrade() -> None:
     op.drop_table("kinds")
     op.drop_table("holdouts")
     op.drop_table("directory")
+    op.drop_index("ix_decisions_value", table_name="decisions")
     op.drop_index("ix_decisions_day", table_name="decisions")
+    op.drop_index("ix_decisions_chance", table_name="decisions")
+    op.drop_index("ix_decisions_case_id", table_name="decisions")
     op.drop_table("decisions")
     op.drop_table("control")
     op.drop_index("ix_cases_subject", table_name="cases")

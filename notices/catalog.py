@@ -1,0 +1,86 @@
+"""The sentences of one language. A sentence that is not there raises: nobody is written to in half a language."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from babel import Locale
+
+LOCALES = Path(__file__).parent / "locales"
+DEFAULT_LOCALE = "en"
+_HOLE = re.compile(r"\{(\w+)\}")
+
+
+class MissingTranslation(LookupError):
+    """A language, or one of its sentences, is not there. The notice is held; it does not fall back."""
+
+    def __init__(self, locale: str, key: str) -> None:
+        self.locale = locale
+        self.key = key
+        super().__init__(f"there is no {key!r} in the language {locale!r}. Add it to notices/locales/{locale}.json.")
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """One language: its sentences by key, and how it forms plurals, numbers and dates."""
+
+    name: str
+    babel: Locale
+    sentences: dict[str, Any]
+
+    def text(self, key: str, **facts: object) -> str:
+        """The sentence with its holes filled. Facts come formatted; a plural is chosen by a fact given as a number.
+
+        Raises MissingTranslation where the key, its plural form or a fact for a hole is not there.
+        """
+        pattern = self._pattern(key, facts)
+        try:
+            return _HOLE.sub(lambda hole: str(facts[hole[1]]), pattern)
+        except KeyError as error:
+            raise MissingTranslation(self.name, f"{key} with {error.args[0]}") from error
+
+    def has(self, key: str) -> bool:
+        return key in self.sentences
+
+    def holes(self, key: str) -> set[str]:
+        """Which facts the sentence needs; every form of a plural together."""
+        found = self.sentences.get(key, "")
+        forms = [found] if isinstance(found, str) else [form for name, form in found.items() if name != "by"]
+        return {hole for form in forms for hole in _HOLE.findall(form)}
+
+    def _pattern(self, key: str, facts: dict[str, object]) -> str:
+        found = self.sentences.get(key)
+        if isinstance(found, str):
+            return found
+        if found is None:
+            raise MissingTranslation(self.name, key)
+        count = facts.get(found["by"])
+        number = getattr(count, "number", count)
+        if not isinstance(number, int | float):
+            raise MissingTranslation(self.name, f"{key} without a number for {found['by']}")
+        form = self.babel.plural_form(
+            number
+        )  # "other" is the form that every language has, for all that is not special
+        pattern = found.get(form, found.get("other"))
+        if pattern is None:
+            raise MissingTranslation(self.name, f"{key} in the form {form}")
+        return str(pattern)
+
+
+def available() -> tuple[str, ...]:
+    """The languages that notices can be written in."""
+    return tuple(sorted(path.stem for path in LOCALES.glob("*.json")))
+
+
+@cache
+def catalog(locale: str) -> Catalog:
+    """The language called ``locale`` (BCP 47). Raises MissingTranslation where there is none."""
+    if locale not in available():
+        raise MissingTranslation(locale, "any sentence")
+    sentences = json.loads((LOCALES / f"{locale}.json").read_text("utf-8"))
+    return Catalog(locale, Locale.parse(locale, sep="-"), sentences)

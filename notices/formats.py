@@ -1,0 +1,97 @@
+"""Numbers, dates and names as a recipient reads them: in their language and zone, with nothing live in them."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from babel import Locale
+from babel.dates import format_datetime, format_skeleton, get_timezone_name
+from babel.numbers import format_currency, format_decimal, format_percent
+
+MAX_NAME = 80
+_INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}  # controls, direction marks, line separators
+_LINK = re.compile(r"(?i)(://|www\.)")
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A number with its text, so that a plural can be chosen by the one and the sentence show the other."""
+
+    number: float
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True, slots=True)
+class Formats:
+    """How one recipient reads values: ``locale`` for words and signs, ``zone`` for the day a moment falls on."""
+
+    locale: Locale
+    zone: ZoneInfo
+
+    def number(self, value: float) -> Number:
+        """At most one decimal: more would claim a precision that no forecast has."""
+        shown = round(float(value), 1)
+        return Number(
+            int(shown) if shown == int(shown) else shown, format_decimal(shown, "#,##0.#", locale=self.locale)
+        )
+
+    def percent(self, share: float) -> str:
+        return str(format_percent(share, "0%", locale=self.locale))
+
+    def money(self, value: float, currency: str | None) -> str:
+        """Whole units: what is at risk is an estimate."""
+        if not currency:
+            return self.number(round(value)).text
+        return str(format_currency(round(value), currency, "¤#,##0", locale=self.locale, currency_digits=False))
+
+    def day(self, value: str) -> str:
+        """``May 3`` for an ISO date, or for a moment as the day it falls on where the recipient is."""
+        return str(format_skeleton("MMMd", self.as_date(value), locale=self.locale))
+
+    def long_day(self, value: str) -> str:
+        """``Thursday, May 3``."""
+        return str(format_skeleton("MMMMEEEEd", self.as_date(value), locale=self.locale))
+
+    def moment(self, value: str) -> str:
+        """``May 3, 2018, 9:15 PM, Brasilia Time``."""
+        moment = _aware(value).astimezone(self.zone)
+        said = format_datetime(moment, "medium", tzinfo=self.zone, locale=self.locale)
+        said = re.sub(r"([:.]\d\d)[:.]00(?=\D|$)", r"\1", str(said))  # seconds say nothing here
+        return f"{said}, {get_timezone_name(moment, width='long', zone_variant='generic', locale=self.locale)}"
+
+    def as_date(self, value: str) -> date:
+        """The calendar day; a bare date stays what it is, in every zone."""
+        if len(value) == len("2026-03-01"):
+            return date.fromisoformat(value)
+        return _aware(value).astimezone(self.zone).date()
+
+    def fact(self, value: Any) -> object:
+        """Any value of a reason's facts: a number, an ISO date or moment, or a name."""
+        if isinstance(value, bool) or value is None:
+            return None
+        if isinstance(value, int | float):
+            return self.number(value)
+        try:
+            return self.day(str(value))
+        except ValueError:
+            return name(str(value))
+
+
+def name(value: str) -> str:
+    """Text from data as short text in one line: no controls, no direction marks, nothing that a mailer makes a link."""
+    kept = "".join(" " if unicodedata.category(sign) in _INVISIBLE else sign for sign in value)
+    flat = _LINK.sub(lambda found: " ".join(found[0]), " ".join(kept.split()))
+    return flat if len(flat) <= MAX_NAME else flat[: MAX_NAME - 1].rstrip() + "…"
+
+
+def _aware(value: str) -> datetime:
+    moment = datetime.fromisoformat(value)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

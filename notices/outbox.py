@@ -1,0 +1,291 @@
+"""All SQL of deliveries and attempts: the state machine of sending.
+
+READY --claim(lease, epoch)--> LEASED --intent--> SENDING --250--> ACCEPTED
+LEASED and the lease ran out: READY. SENDING and failed before the final dot, or 4xx: READY, later.
+SENDING and the end is not known (dot sent and no reply, or the lease ran out): UNCERTAIN, one more try with the same
+Message-ID, then PARKED. 5xx for the recipient: FAILED. The notice's end before sending: CANCELLED.
+
+Leases live by the DB's clock, never by a sender's. Permission is fenced by the epoch; facts are not: an acceptance is
+recorded whatever the epoch. Every function runs inside the caller's writing transaction, for many rows at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    and_,
+    case,
+    exists,
+    func,
+    insert,
+    literal_column,
+    or_,
+    select,
+    update,
+)
+
+from notices.state import UtcDateTime, attempts, chunks, deliveries, notices
+
+LEASE_SECONDS = 60.0
+MAX_UNCERTAIN = 2
+REPLY_LENGTH = 500
+WAITING = ("READY", "UNCERTAIN")
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """One delivery that this sender holds. ``due_at`` is when it was due; ``tries`` how often it was tried before."""
+
+    delivery_id: str
+    notice_id: str
+    recipient_id: str
+    kind: str
+    epoch: int
+    token: str
+    tries: int
+    due_at: datetime
+    expires_at: datetime
+    envelope_from: str
+    sealed_to: bytes
+    sealed_mime: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How one try ended. result: accepted, later, failed, uncertain; ``next_try_at`` for what is tried again."""
+
+    result: str
+    phase: str
+    code: int | None
+    reply: str
+    next_try_at: datetime
+    relay: str
+
+
+def db_now(db: Connection, seconds: float = 0.0) -> ColumnElement[datetime]:
+    """The DB's clock, moved by some seconds, as an SQL expression: the only clock that leases know."""
+    if db.dialect.name == "sqlite":
+        sql = f"strftime('%Y-%m-%d %H:%M:%f000', 'now', '{seconds:+.3f} seconds')"
+    else:
+        sql = f"(clock_timestamp() + interval '{seconds:.3f} seconds')"
+    return literal_column(sql, UtcDateTime())
+
+
+def read_clock(db: Connection) -> datetime:
+    """What the DB's clock says now."""
+    now: datetime = db.execute(select(db_now(db).label("now"))).scalar_one()
+    return now
+
+
+def claim(
+    db: Connection,
+    token: str,
+    due_until: datetime,
+    untried_since: datetime,
+    limit: int,
+    lease_seconds: float,
+    stopped: Collection[str] = (),
+) -> list[Claimed]:
+    """Take up to ``limit`` approved deliveries that are due, the longest waiting first; nobody else can hold them.
+
+    due_until: by the day's clock. untried_since: by the DB's clock; what was tried since is left for a later run.
+    stopped: kinds whose kill switch is on.
+    """
+    tried = exists().where(attempts.c.delivery_id == deliveries.c.delivery_id, attempts.c.started_at >= untried_since)
+    joined = deliveries.join(notices, notices.c.notice_id == deliveries.c.notice_id)
+    query = (
+        select(deliveries, notices.c.recipient_id, notices.c.kind, notices.c.expires_at)
+        .select_from(joined)
+        .where(deliveries.c.state.in_(WAITING), deliveries.c.next_try_at <= due_until)
+        .where(notices.c.state == "APPROVED", ~tried, notices.c.kind.not_in(list(stopped)))
+        .order_by(deliveries.c.next_try_at, deliveries.c.delivery_id)
+        .limit(limit)
+    )
+    rows = db.execute(query.with_for_update(skip_locked=True, of=deliveries)).all()
+    if not rows:
+        return []
+    taken = update(deliveries).where(
+        deliveries.c.delivery_id.in_([row.delivery_id for row in rows]), deliveries.c.state.in_(WAITING)
+    )
+    changed = taken.values(
+        state="LEASED",
+        epoch=deliveries.c.epoch + 1,
+        lease_token=token,
+        lease_until=db_now(db, lease_seconds),
+        updated_at=db_now(db),
+    ).returning(deliveries.c.delivery_id)
+    mine = set(db.execute(changed).scalars())
+    return [_claimed(row, token) for row in rows if row.delivery_id in mine]
+
+
+def _claimed(row: Row[Any], token: str) -> Claimed:
+    return Claimed(
+        delivery_id=row.delivery_id,
+        notice_id=row.notice_id,
+        recipient_id=row.recipient_id,
+        kind=row.kind,
+        epoch=row.epoch + 1,
+        token=token,
+        tries=row.tries,
+        due_at=row.next_try_at,
+        expires_at=row.expires_at,
+        envelope_from=row.envelope_from,
+        sealed_to=row.sealed_to,
+        sealed_mime=row.sealed_mime,
+    )
+
+
+def intend(db: Connection, claimed: Claimed, lease_seconds: float) -> bool:
+    """LEASED to SENDING, durable before the first word to a relay. False where the right to send is gone:
+    the lease ran out or was taken over, or the notice is no longer approved.
+    """
+    approved = exists().where(notices.c.notice_id == deliveries.c.notice_id, notices.c.state == "APPROVED")
+    sending = update(deliveries).where(_held(claimed, "LEASED"), deliveries.c.lease_until > db_now(db), approved)
+    values = {"state": "SENDING", "tries": deliveries.c.tries + 1, "updated_at": db_now(db)}
+    changed = db.execute(sending.values(**values, lease_until=db_now(db, lease_seconds)))
+    if changed.rowcount != 1:
+        return False
+    db.execute(insert(attempts).values(delivery_id=claimed.delivery_id, epoch=claimed.epoch, started_at=db_now(db)))
+    return True
+
+
+def settle(db: Connection, claimed: Claimed, ending: Ending) -> None:
+    """Record how a try ended. Anything but an acceptance counts only while this sender still holds the delivery."""
+    reply = ending.reply[:REPLY_LENGTH]
+    _end_attempt(db, claimed, ending.phase, ending.code, reply)
+    said = {"last_code": ending.code, "last_reply": reply, "relay": ending.relay, "updated_at": db_now(db)}
+    free = {"lease_token": None, "lease_until": None}
+    this = deliveries.c.delivery_id == claimed.delivery_id
+    if ending.result == "accepted":
+        open_states = deliveries.c.state.not_in(["BOUNCED", "COMPLAINED"])
+        accepted = {"state": "ACCEPTED", "accepted_at": func.coalesce(deliveries.c.accepted_at, db_now(db))}
+        db.execute(update(deliveries).where(this, open_states).values(**accepted, **said, **free))
+        return
+    held = update(deliveries).where(_held(claimed, "SENDING"))
+    if ending.result == "failed":
+        db.execute(held.values(state="FAILED", **said, **free))
+    elif ending.result == "later":
+        db.execute(held.values(state=_waiting_again(), next_try_at=ending.next_try_at, **said, **free))
+    else:
+        db.execute(held.values(**_one_more_uncertain(), next_try_at=ending.next_try_at, **said, **free))
+
+
+def release(db: Connection, claimed: Sequence[Claimed]) -> None:
+    """Give back what was claimed and not begun."""
+    for one in claimed:
+        free = {"lease_token": None, "lease_until": None, "updated_at": db_now(db)}
+        db.execute(update(deliveries).where(_held(one, "LEASED")).values(state=_waiting_again(), **free))
+
+
+def postpone(db: Connection, claimed: Claimed, until: datetime) -> None:
+    """Give back what may not go before ``until``."""
+    free = {"lease_token": None, "lease_until": None, "updated_at": db_now(db)}
+    held = update(deliveries).where(_held(claimed, "LEASED"))
+    db.execute(held.values(state=_waiting_again(), next_try_at=until, **free))
+
+
+def end_notice(db: Connection, claimed: Claimed, state: str, reason: str) -> bool:
+    """Close the notice of a claimed delivery unsent: EXPIRED, SUPPRESSED or WITHDRAWN, with the reason."""
+    free = {"lease_token": None, "lease_until": None, "updated_at": db_now(db)}
+    held = update(deliveries).where(_held(claimed, "LEASED")).values(state=_over(), **free)
+    if db.execute(held).rowcount != 1:
+        return False
+    ended = {"state": state, "state_reason": reason[:200], "updated_at": db_now(db)}
+    db.execute(update(notices).where(notices.c.notice_id == claimed.notice_id).values(**ended))
+    return True
+
+
+def expire_leases(db: Connection) -> dict[str, int]:
+    """Take back what a dead sender held: LEASED waits again; SENDING may have been accepted, so it is UNCERTAIN."""
+    over = deliveries.c.lease_until <= db_now(db)
+    free = {"lease_token": None, "lease_until": None, "updated_at": db_now(db)}
+    sending = select(deliveries.c.delivery_id, deliveries.c.epoch).where(deliveries.c.state == "SENDING", over)
+    lost = db.execute(sending.with_for_update(skip_locked=True)).all()
+    for row in lost:
+        this = and_(deliveries.c.delivery_id == row.delivery_id, deliveries.c.epoch == row.epoch)
+        db.execute(
+            update(deliveries).where(this, deliveries.c.state == "SENDING").values(**_one_more_uncertain(), **free)
+        )
+        ended = {"ended_at": db_now(db), "phase": "lost", "reply": "the sender ended before the reply was recorded"}
+        one = and_(
+            attempts.c.delivery_id == row.delivery_id, attempts.c.epoch == row.epoch, attempts.c.ended_at.is_(None)
+        )
+        db.execute(update(attempts).where(one).values(**ended))
+    leased = update(deliveries).where(deliveries.c.state == "LEASED", over)
+    returned = db.execute(leased.values(state=_waiting_again(), **free)).rowcount
+    return {"uncertain": len(lost), "returned": returned}
+
+
+def renew(db: Connection, token: str, lease_seconds: float) -> None:
+    """Lengthen every lease of this sender that has not run out."""
+    mine = and_(deliveries.c.lease_token == token, deliveries.c.state.in_(["LEASED", "SENDING"]))
+    alive = deliveries.c.lease_until > db_now(db)
+    db.execute(update(deliveries).where(mine, alive).values(lease_until=db_now(db, lease_seconds)))
+
+
+def expire_notices(db: Connection, now: datetime) -> int:
+    """Close approved, held and proposed notices whose time has passed and that nobody is sending. Returns how many."""
+    joined = notices.outerjoin(deliveries, deliveries.c.notice_id == notices.c.notice_id)
+    idle = or_(deliveries.c.delivery_id.is_(None), deliveries.c.state.in_(WAITING))
+    open_ = notices.c.state.in_(["APPROVED", "HELD", "PROPOSED"])
+    query = select(notices.c.notice_id).select_from(joined).where(open_, idle, notices.c.expires_at <= now)
+    late = list(db.execute(query).scalars())
+    for chunk in chunks(late):
+        ended = {"state": "EXPIRED", "state_reason": "too late to be useful", "updated_at": db_now(db)}
+        db.execute(update(notices).where(notices.c.notice_id.in_(chunk)).values(**ended))
+        waiting = and_(deliveries.c.notice_id.in_(chunk), deliveries.c.state.in_(WAITING))
+        db.execute(update(deliveries).where(waiting).values(state=_over(), updated_at=db_now(db)))
+    return len(late)
+
+
+def next_foreign_lease(db: Connection, token: str) -> datetime | None:
+    """When the first lease of another sender runs out, by the DB's clock; None where nobody else holds anything."""
+    held = deliveries.c.state.in_(["LEASED", "SENDING"])
+    query = select(func.min(deliveries.c.lease_until)).where(held, deliveries.c.lease_token != token)
+    first: datetime | None = db.execute(query).scalar()
+    return first
+
+
+def states(db: Connection, notice_day: Any = None) -> Mapping[str, int]:
+    """How many deliveries stand in each state; of one day's notices if given."""
+    joined = deliveries.join(notices, notices.c.notice_id == deliveries.c.notice_id)
+    query = select(deliveries.c.state, func.count()).select_from(joined).group_by(deliveries.c.state)
+    if notice_day is not None:
+        query = query.where(notices.c.day == notice_day)
+    return {row[0]: row[1] for row in db.execute(query)}
+
+
+def _held(claimed: Claimed, state: str) -> ColumnElement[bool]:
+    return and_(
+        deliveries.c.delivery_id == claimed.delivery_id,
+        deliveries.c.state == state,
+        deliveries.c.lease_token == claimed.token,
+        deliveries.c.epoch == claimed.epoch,
+    )
+
+
+def _waiting_again() -> ColumnElement[str]:
+    """What was once uncertain stays so: it may already have been accepted."""
+    return case((deliveries.c.uncertain > 0, "UNCERTAIN"), else_="READY")
+
+
+def _over() -> ColumnElement[str]:
+    """Not to be sent any more. What may have been accepted stays visible as such."""
+    return case((deliveries.c.uncertain > 0, "PARKED"), else_="CANCELLED")
+
+
+def _one_more_uncertain() -> dict[str, Any]:
+    parked = case((deliveries.c.uncertain + 1 >= MAX_UNCERTAIN, "PARKED"), else_="UNCERTAIN")
+    return {"state": parked, "uncertain": deliveries.c.uncertain + 1}
+
+
+def _end_attempt(db: Connection, claimed: Claimed, phase: str, code: int | None, reply: str) -> None:
+    this = and_(attempts.c.delivery_id == claimed.delivery_id, attempts.c.epoch == claimed.epoch)
+    db.execute(update(attempts).where(this).values(ended_at=db_now(db), phase=phase, code=code, reply=reply))

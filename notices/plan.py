@@ -1,0 +1,301 @@
+"""From decisions to rows: decision, case, notice and delivery in one transaction. Twice equals once, from anywhere.
+
+A notice's key is HMAC(kind | recipient | object | episode | stage): it holds no run, day or model, and it is unique for
+ever, so that a second notice of the same stage cannot exist. What never left (held, expired, or planned by a
+rebuild) may be planned again by a later day: the same row, with the new day's content.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Engine, delete, insert, select, text, update
+
+from notices import history
+from notices.card import Links
+from notices.catalog import MissingTranslation
+from notices.compose import compose, template_version
+from notices.decide import Decision, fact_of
+from notices.decision import Recipient
+from notices.directory import Entry
+from notices.keys import Keys
+from notices.mime import Sender, build, envelope
+from notices.policy import Policy
+from notices.state import cases, chunks, decisions, deliveries, holdouts, notices, tellings, writing
+from notices.tokens import Token, sign
+
+UNITS_A_TRANSACTION = 200
+LINK_DAYS = 60
+PLAN_LOCK = 741_205_312  # PostgreSQL's advisory lock: one planner at a time, as SQLite's write lock gives
+STATE_OF = {"review": "PROPOSED", "held": "HELD"}  # every other decision with a notice is APPROVED
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What planning needs beside the decisions. ``armed`` False: record what would have been told, tell nobody."""
+
+    day: date
+    now: datetime
+    policy: Policy
+    keys: Keys
+    sender: Sender
+    platform: str
+    base_url: str
+    armed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """Decisions that stand or fall together: one, or all lines of a digest; ``notice`` and ``delivery`` are rows."""
+
+    decisions: tuple[Decision, ...]
+    notice: Mapping[str, Any] | None = None
+    delivery: Mapping[str, Any] | None = None
+
+
+def plan(engine: Engine, decided: Iterable[Decision], recipients: Mapping[str, Recipient], s: Surroundings) -> None:
+    """Write the decisions and what follows from them, a few hundred notices a transaction.
+
+    A candidate of the day whose decision already stands is left as it is. Killed anywhere: what is written is whole,
+    and the next run with the same day writes the rest.
+    """
+    units = [_prepared(group, recipients, s) for group in _grouped(decided, s.policy)]
+    for chunk in chunks(units, UNITS_A_TRANSACTION):
+        with writing(engine) as db:
+            if db.dialect.name == "postgresql":
+                db.execute(text("SELECT pg_advisory_xact_lock(:n)"), {"n": PLAN_LOCK})
+            _write(db, chunk, s)
+
+
+def counts(db: Connection, day: date) -> dict[str, int]:
+    """How the candidates of a day ended: ``candidates`` and one entry per decision that occurred."""
+    query = select(decisions.c.decision).where(decisions.c.day == day)
+    ended = Counter(db.execute(query).scalars())
+    return {"candidates": ended.total(), **dict(sorted(ended.items()))}
+
+
+def _grouped(decided: Iterable[Decision], policy: Policy) -> Iterator[tuple[Decision, ...]]:
+    """Each decision by itself; the told lines of a seller's digest together, the most valuable first."""
+    digests: dict[tuple[str, str], list[Decision]] = defaultdict(list)
+    for decision in decided:
+        candidate = decision.candidate
+        if decision.has_notice and policy.kinds[candidate.kind].digest:
+            digests[(candidate.kind, candidate.recipient_id)].append(decision)
+        else:
+            yield (decision,)
+    for lines in digests.values():
+        lines.sort(key=lambda line: (-(line.expected_value or 0.0), line.candidate.key))
+        yield tuple(lines)
+
+
+def _prepared(group: tuple[Decision, ...], recipients: Mapping[str, Recipient], s: Surroundings) -> Unit:
+    """The unit with its notice composed and sealed. A notice that cannot be written in its language is held."""
+    first = group[0]
+    entry = recipients[first.candidate.recipient_id].entry if first.has_notice else None
+    if entry is None or first.case is None:
+        return Unit(group)
+    kind = s.policy.kinds[first.candidate.kind]
+    object_id, episode = (
+        ("digest", s.day.isoformat()) if kind.digest else (first.candidate.object_id, first.case.episode)
+    )
+    stage = "heads_up" if kind.digest else first.stage
+    key = s.keys.digest("dedupe", kind.name, entry.person_id, object_id, episode, stage)
+    notice: dict[str, Any] = {
+        "notice_id": s.keys.digest("notice", key),
+        "dedupe_key": key,
+        "decision_id": _decision_id(first, s),
+        "case_id": None if kind.digest else first.case.case_id,
+        "kind": kind.name,
+        "stage": stage,
+        "recipient_id": entry.person_id,
+        "day": s.day,
+        "state": STATE_OF.get(first.decision, "APPROVED"),
+        "state_reason": first.reason if first.decision in STATE_OF else "",
+        "locale": entry.locale,
+        "template_version": template_version(),
+        "evidence": _evidence(group, is_digest=kind.digest),
+        "planned_at": s.now,
+        "expires_at": s.now + timedelta(hours=kind.expires_hours),
+        "updated_at": s.now,
+    }
+    if not s.armed:
+        return Unit(group, {**notice, "state": "SUPPRESSED", "state_reason": history.DISARMED})
+    try:
+        return Unit(group, notice, _delivery(notice, entry, max(line.send_at or s.now for line in group), s))
+    except MissingTranslation as error:
+        held = tuple(replace(line, decision="held", reason="missing_translation") for line in group)
+        return Unit(held, {**notice, "state": "HELD", "state_reason": str(error)[:200]})
+
+
+def _evidence(group: Sequence[Decision], *, is_digest: bool) -> dict[str, Any]:
+    first = group[0]
+    if is_digest:
+        shared = {name: first.candidate.evidence.get(name) for name in ("kind", "seller_id", "as_of")}
+        return {**shared, "lines": [dict(line.candidate.evidence) for line in group]}
+    told = first.case.told if first.case else {}
+    before = {"before": dict(told["heads_up"])} if first.stage != "heads_up" and "heads_up" in told else {}
+    return {**first.candidate.evidence, **before}
+
+
+def _delivery(notice: Mapping[str, Any], entry: Entry, send_at: datetime, s: Surroundings) -> dict[str, Any]:
+    notice_id, until = notice["notice_id"], s.now + timedelta(days=LINK_DAYS)
+    links = Links(
+        action=f"{s.base_url}/n/{sign(s.keys, Token('view', notice_id, until))}",
+        stop=f"{s.base_url}/u/{sign(s.keys, Token('stop', notice_id, until))}",
+    )
+    composed = compose(notice["kind"], notice["stage"], notice["evidence"], entry, links, s.platform)
+    path = envelope(s.sender, entry.email or "", notice_id, s.keys)
+    mime = build(
+        composed,
+        path,
+        s.sender,
+        links,
+        recipient_name=entry.name,
+        kind=notice["kind"],
+        stage=notice["stage"],
+        language=entry.locale,
+        date=s.now,
+    )
+    return {
+        "delivery_id": notice_id,
+        "notice_id": notice_id,
+        "message_id": path.message_id,
+        "envelope_from": path.sender,
+        "sealed_to": s.keys.seal(path.recipient.encode()),
+        "sealed_mime": s.keys.seal(mime),
+        "state": "READY",
+        "next_try_at": send_at,
+        "updated_at": s.now,
+    }
+
+
+def _write(db: Connection, units: Sequence[Unit], s: Surroundings) -> None:
+    """One transaction's worth. What another run decided or told meanwhile wins over these units."""
+    keys_of = {decision.candidate.key for unit in units for decision in unit.decisions}
+    standing = history.decided(db, s.day, {key[0] for key in keys_of})
+    open_units = [unit for unit in units if not any(decision.candidate.key in standing for decision in unit.decisions)]
+    told = _standing_keys(db, open_units, armed=s.armed)
+    overtaken = _overtaken if s.armed else _without_notice
+    open_units = [overtaken(unit) if unit.notice and unit.notice["dedupe_key"] in told else unit for unit in open_units]
+    _put_decisions(db, open_units, s)
+    _put_cases(db, open_units, s)
+    for unit in open_units:
+        if unit.notice is not None:
+            _put_notice(db, unit)
+
+
+def _standing_keys(db: Connection, units: Sequence[Unit], *, armed: bool) -> set[str]:
+    """Keys of notices that may not be written anew: they left or are on their way; to a rebuild, any true notice."""
+    wanted = [unit.notice["dedupe_key"] for unit in units if unit.notice is not None]
+    joined = notices.outerjoin(deliveries, deliveries.c.notice_id == notices.c.notice_id)
+    stands = history.was_told() if armed else notices.c.state_reason != history.DISARMED
+    query = select(notices.c.dedupe_key).select_from(joined).where(notices.c.dedupe_key.in_(wanted), stands)
+    return set(db.execute(query).scalars())
+
+
+def _overtaken(unit: Unit) -> Unit:
+    lines = [replace(line, decision="already_told", reason="told_meanwhile", send_at=None) for line in unit.decisions]
+    return Unit(tuple(lines))
+
+
+def _without_notice(unit: Unit) -> Unit:
+    return Unit(unit.decisions)
+
+
+def _put_decisions(db: Connection, units: Sequence[Unit], s: Surroundings) -> None:
+    rows = [_decision_row(decision, s) for unit in units for decision in unit.decisions]
+    for chunk in chunks(rows):
+        ids = [row["decision_id"] for row in chunk]
+        known = set(db.execute(select(decisions.c.decision_id).where(decisions.c.decision_id.in_(ids))).scalars())
+        for row in chunk:  # a rebuild's decision, now taken for true or rebuilt once more
+            if row["decision_id"] in known:
+                db.execute(update(decisions).where(decisions.c.decision_id == row["decision_id"]).values(**row))
+        fresh = [row for row in chunk if row["decision_id"] not in known]
+        if fresh:
+            db.execute(insert(decisions), fresh)
+
+
+def _decision_id(decision: Decision, s: Surroundings) -> str:
+    return s.keys.digest("decision", s.day.isoformat(), *decision.candidate.key)
+
+
+def _decision_row(decision: Decision, s: Surroundings) -> dict[str, Any]:
+    candidate = decision.candidate
+    return {
+        "decision_id": _decision_id(decision, s),
+        "day": s.day,
+        "kind": candidate.kind,
+        "subject_id": candidate.subject_id,
+        "sku_id": candidate.sku_id,
+        "recipient_id": candidate.recipient_id,
+        "case_id": decision.case.case_id if decision.case else None,
+        "decision": decision.decision,
+        "reason": decision.reason,
+        "probability": candidate.probability,
+        "expected_value": decision.expected_value,
+        "evidence": json.loads(json.dumps(candidate.evidence)),
+        "model_version": candidate.model_version,
+        "armed": s.armed,
+        "decided_at": s.now,
+    }
+
+
+def _put_cases(db: Connection, units: Sequence[Unit], s: Surroundings) -> None:
+    """Open the cases that are new, move the others on; note who is held out."""
+    for decision in (decision for unit in units for decision in unit.decisions):
+        case, candidate = decision.case, decision.candidate
+        if case is None or decision.decision == "below_value":
+            continue
+        values: dict[str, Any] = {"updated_at": s.now}
+        if decision.has_notice and s.armed:
+            values |= {"stage": decision.stage, "fact": fact_of(candidate)}
+        changed = db.execute(update(cases).where(cases.c.case_id == case.case_id).values(**values)).rowcount
+        if not changed:
+            row = {
+                "case_id": case.case_id, "kind": candidate.kind, "recipient_id": candidate.recipient_id,
+                "object_id": candidate.object_id, "episode": case.episode, "stage": "open", "opened_at": s.now,
+                "closed_at": None, "fact": fact_of(candidate), **values,
+            }  # fmt: skip
+            db.execute(insert(cases).values(**row))
+        if decision.decision == "hold_out":
+            _put_holdout(db, candidate.kind, case.case_id, candidate.recipient_id, s.day)
+
+
+def _put_holdout(db: Connection, kind: str, case_id: str, recipient_id: str, day: date) -> None:
+    key = (holdouts.c.kind == kind) & (holdouts.c.case_id == case_id)
+    if db.execute(select(holdouts.c.day).where(key)).first() is None:
+        db.execute(insert(holdouts).values(kind=kind, case_id=case_id, recipient_id=recipient_id, day=day))
+
+
+def _put_notice(db: Connection, unit: Unit) -> None:
+    """Write a notice, or write it anew over one that never left; its delivery; and which cases it tells."""
+    notice = dict(unit.notice or {})
+    notice_id = notice["notice_id"]
+    if db.execute(update(notices).where(notices.c.notice_id == notice_id).values(**notice)).rowcount == 0:
+        db.execute(insert(notices).values(**notice))
+    db.execute(delete(tellings).where(tellings.c.notice_id == notice_id))
+    for line in unit.decisions:
+        if line.case is None:
+            continue
+        row = {
+            "case_id": line.case.case_id,
+            "stage": line.stage,
+            "notice_id": notice_id,
+            "fact": fact_of(line.candidate),
+        }
+        db.execute(delete(tellings).where(tellings.c.case_id == row["case_id"], tellings.c.stage == row["stage"]))
+        db.execute(insert(tellings).values(**row))
+    anew = {
+        **(unit.delivery or {"state": "CANCELLED"}),
+        "epoch": deliveries.c.epoch + 1,
+        "tries": 0,
+        "lease_token": None,
+    }
+    changed = db.execute(update(deliveries).where(deliveries.c.notice_id == notice_id).values(**anew)).rowcount
+    if changed == 0 and unit.delivery is not None:
+        db.execute(insert(deliveries).values(**unit.delivery))
