@@ -34,13 +34,20 @@ def name_of(table: Table) -> str:
     return f"quarantine_{table.name}"
 
 
+def with_origin(table: Table, judged: DataFrame) -> DataFrame:
+    """Judged rows with ``origin`` as a person reads it, and ``raw`` for those that were read whole, too."""
+    values = F.to_json(F.struct(*table.column_names))
+    return judged.withColumn("origin", origin(F.col(ORIGIN_FILE), F.col(ORIGIN_ROW))).withColumn(
+        "raw", F.coalesce("raw", values)
+    )
+
+
 def bad_rows(table: Table, judged: DataFrame) -> DataFrame:
     """The rows of ``lake.rules.judge`` that carry reasons, as quarantine keeps them: state open."""
-    values = F.to_json(F.struct(*table.column_names))
-    return judged.where(F.size(REASONS) > 0).select(
-        origin(F.col(ORIGIN_FILE), F.col(ORIGIN_ROW)).alias("origin"),
+    return with_origin(table, judged.where(F.size(REASONS) > 0)).select(
+        "origin",
         REASONS,
-        F.coalesce("raw", values).alias("raw"),
+        "raw",
         F.lit(OPEN).alias("state"),
         F.lit(None).cast("string").alias("corrected"),
         F.lit(None).cast("date").alias("lake_day"),

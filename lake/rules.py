@@ -3,7 +3,7 @@
 A staged frame holds the contract's columns (null where a value could not be read), ``day``, the origin, ``raw``,
 ``reasons`` (what was wrong already when it was read, or null) and ``row_id``, unique within the frame. ``judge``
 returns the same rows with ``reasons`` (empty for a good row) and ``duplicate`` (true for the same row once more,
-which is dropped and counted).
+which is dropped and counted) and ``contradicts`` (true for a row whose key is there already with other values).
 """
 
 from __future__ import annotations
@@ -22,9 +22,13 @@ from lake.tables import Column as ContractColumn
 
 REASONS = "reasons"
 DUPLICATE = "duplicate"
+CONTRADICTS = "contradicts"
 ROW_ID = "row_id"
 ORIGIN_FILE = "origin_file"
 ORIGIN_ROW = "origin_row"
+# A bad row in a small delivery says little about the delivery: so many never hold a table, within a tenth of its rows.
+FEW_BAD_ROWS = 3
+FEW_BAD_SHARE = 0.1
 KNOWN = "known_"  # prefix of the other side's columns in a join
 
 
@@ -40,11 +44,19 @@ class Surroundings:
     last: date
     good: dict[str, DataFrame]
 
+    @classmethod
+    def whole(cls, lake: Lake) -> Surroundings:
+        """The lake as it is, for rows that are added to it and replace no day."""
+        return cls(lake, date.max, date.min, {})
+
     def other_days(self, name: str) -> DataFrame | None:
         """The lake's rows outside the days that this run replaces; None where the lake has no such table."""
         if not self.lake.exists(name):
             return None
-        return self.lake.read(name).where(~F.col(PARTITION).between(F.lit(self.first), F.lit(self.last)))
+        whole = self.lake.read(name)
+        if self.first > self.last:
+            return whole
+        return whole.where(~F.col(PARTITION).between(F.lit(self.first), F.lit(self.last)))
 
     def all_rows(self, name: str) -> DataFrame | None:
         """Rows of a table as they will be when this run has written it; None where nobody has any."""
@@ -58,7 +70,7 @@ class Surroundings:
 
 
 def judge(table: Table, staged: DataFrame, around: Surroundings) -> DataFrame:
-    """``staged`` with the reasons of every row and ``duplicate``. One row each; nothing is dropped."""
+    """``staged`` with the reasons of every row, ``duplicate`` and ``contradicts``. One row each; nothing is dropped."""
     rows = staged.withColumn(REASONS, _with(F.coalesce(REASONS, _no_reasons()), _row_reasons(table)))
     for reference in table.references:
         parents = around.all_rows(reference.table)
@@ -72,6 +84,11 @@ def good_rows(table: Table, judged: DataFrame) -> DataFrame:
     """The rows that may enter the lake: the contract's columns and ``day``."""
     fine = (F.size(REASONS) == 0) & ~F.col(DUPLICATE)
     return judged.where(fine).select(*table.column_names, PARTITION)
+
+
+def allowed_bad(table: Table, rows: int) -> int:
+    """How many of ``rows`` may be bad before the table is held."""
+    return max(int(table.max_bad_share * rows), min(FEW_BAD_ROWS, int(FEW_BAD_SHARE * rows)))
 
 
 def _row_reasons(table: Table) -> list[Column]:
@@ -94,10 +111,10 @@ def _column_reasons(column: ContractColumn) -> Iterable[Column]:
         yield F.when(~value.isin(*column.allowed), says)
     text = value.cast("string")
     if column.minimum is not None:
-        says = F.concat(F.lit(f"{column.name} is "), text, F.lit(f", and the least allowed is {column.minimum:g}"))
+        says = F.concat(F.lit(f"{column.name} is "), text, F.lit(f", below {column.minimum:g}, the least allowed"))
         yield F.when(value < column.minimum, says)
     if column.maximum is not None:
-        says = F.concat(F.lit(f"{column.name} is "), text, F.lit(f", and the most allowed is {column.maximum:g}"))
+        says = F.concat(F.lit(f"{column.name} is "), text, F.lit(f", above {column.maximum:g}, the most allowed"))
         yield F.when(value > column.maximum, says)
 
 
@@ -171,10 +188,11 @@ def _with_repeated_keys(table: Table, rows: DataFrame, others: DataFrame | None)
         F.max("same").alias("same"), F.min("says").alias("says")
     )
     joined = rows.join(told, F.col(ROW_ID) == F.col("told_id"), "left")
-    contradicts = F.when(~F.col("same"), F.col("says"))
+    contradicts = F.coalesce(~F.col("same"), F.lit(False))
     return (
-        joined.withColumn(REASONS, _with(F.col(REASONS), [contradicts]))
+        joined.withColumn(REASONS, _with(F.col(REASONS), [F.when(contradicts, F.col("says"))]))
         .withColumn(DUPLICATE, F.coalesce("same", F.lit(False)))
+        .withColumn(CONTRADICTS, contradicts)
         .drop("told_id", "same", "says")
     )
 

@@ -17,6 +17,8 @@ from lake.tables import RECORDED_AT, Table
 from sources.source import PEOPLE_COLUMNS, delivered_schema, keyed_ids
 from sources.values import convert, plain
 
+UTC_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
+
 
 @dataclass(frozen=True, slots=True)
 class RawRows:
@@ -65,7 +67,7 @@ class Conformer:
             _collect(problems, wrong)
         recorded = arrays[self.table.column_names.index(RECORDED_AT)]
         days = self._days(recorded, problems)
-        reasons, raws = self._reasons(raw, problems)
+        reasons, raws = self._reasons(raw, arrays, problems)
         count = len(raw.numbers)
         files = pa.DictionaryArray.from_arrays(pa.array([0] * count, pa.int32()), pa.array([raw.file]))
         arrays += [days, files.dictionary_decode(), raw.numbers.cast(pa.int64()), reasons, raws]
@@ -104,13 +106,23 @@ class Conformer:
             self._nearest = days[-1].as_py()
         return days
 
-    def _reasons(self, raw: RawRows, problems: dict[int, list[str]]) -> tuple[pa.Array, pa.Array]:
+    def _reasons(
+        self, raw: RawRows, arrays: list[pa.Array], problems: dict[int, list[str]]
+    ) -> tuple[pa.Array, pa.Array]:
+        """Reasons and raw values of each row. A time that could be read stands there in UTC:
+        its zone is known here only.
+        """
         count = len(raw.numbers)
         if not problems:
             return pa.nulls(count, pa.list_(pa.string())), pa.nulls(count, pa.string())
         bad = sorted(problems)
         names = self.table.column_names
-        shown = {name: _texts(plain(raw.columns[name]).take(pa.array(bad))) for name in names}
+        at = pa.array(bad, pa.int64())
+        shown = {name: _texts(plain(raw.columns[name]).take(at)) for name in names}
+        for column, array in zip(self.table.columns, arrays, strict=False):
+            if column.type == "timestamp":
+                utc = pc.strftime(array.take(at), format=UTC_FORMAT).to_pylist()
+                shown[column.name] = [time or text for time, text in zip(utc, shown[column.name], strict=True)]
         texts = [json.dumps({name: shown[name][at] for name in names}, ensure_ascii=False) for at in range(len(bad))]
         place = pc.index_in(pa.array(range(count), pa.int64()), pa.array(bad, pa.int64()))
         listed = pa.array([problems[index] for index in bad], pa.list_(pa.string()))

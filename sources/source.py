@@ -8,7 +8,7 @@ read raises SourceError.
 from __future__ import annotations
 
 import hmac
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from typing import Protocol
@@ -38,6 +38,9 @@ REQUIRED_FOR = {
     "late_delivery": ("orders", "order_items", "order_events", "shipments", "shipment_events"),
     "stock_out": ("stock", "listings"),
 }
+# Tables that only this target reads: where they came, it is wanted.
+ONLY_FOR: dict[str, tuple[str, ...]] = {"late_delivery": ("sampling",), "stock_out": ("inbound", "promotions")}
+SHARED = {"listings"}  # says what is sold, with or without a stock table
 
 
 class SourceError(Exception):
@@ -128,6 +131,25 @@ class Source(Protocol):
     def notes(self) -> tuple[str, ...]:
         """What a newcomer should know about the files before a run: ignored files and columns. May be empty."""
         ...
+
+
+def missing_tables(delivered: Iterable[str], in_lake: Iterable[str]) -> dict[str, str]:
+    """Tables that a target needs and that did not come, with a sentence on each.
+
+    A target counts as wanted where one of its own tables came, or where the lake has its required tables already: a
+    delivery without them is then incomplete. A source that never had a target's tables simply does without it.
+    """
+    came, known = set(delivered), set(in_lake)
+    missing: dict[str, str] = {}
+    for target, required in REQUIRED_FOR.items():
+        wanted = came & {*required, *ONLY_FOR[target]} - SHARED or known.issuperset(required)
+        for name in required:
+            if wanted and name not in came:
+                missing[name] = (
+                    f"the delivery has no file of this table ({name}.csv, {name}.parquet or a folder {name}/), and "
+                    f"{target} cannot work without it."
+                )
+    return missing
 
 
 def delivered_schema(table: Table) -> pa.Schema:
