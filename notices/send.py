@@ -71,12 +71,14 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a run did. ``trouble``: the relay's, where sending stopped early; ``stopped``: kinds switched off.
+    """What a run did. ``relay_down``: what the relay or network said last, if that was no; else empty. ``trouble``: its
+    breaker, where that is open and sending stopped; ``stopped``: kinds switched off.
 
     counts: accepted, failed, later, uncertain, withdrawn, expired, suppressed, postponed, recovered.
     """
 
     counts: Mapping[str, int]
+    relay_down: str
     trouble: breaker.Trouble | None
     stopped: frozenset[str]
 
@@ -103,6 +105,7 @@ class _Run:
         self.counts: Counter[str] = Counter()
         self.halted = asyncio.Event()
         self.broken: list[Exception] = []
+        self.relay_down = ""
 
     async def run(self) -> Report:
         started = await self.ledger.commit(outbox.read_clock)
@@ -123,7 +126,7 @@ class _Run:
         await self.ledger.close()
         if self.broken:
             raise self.broken[0]
-        return Report(dict(self.counts), trouble, stopped)
+        return Report(dict(self.counts), self.relay_down or (trouble.reply if trouble else ""), trouble, stopped)
 
     async def _produce(self, started: datetime) -> None:
         """Claim and check until nothing due is left; wait for a dead sender's leases rather than leave its work."""
@@ -221,8 +224,12 @@ class _Run:
         await self.ledger.commit(lambda db: self._settle(db, one, recipient, reply))
         self.options.at_point("settled", one.delivery_id)
         self.counts["later" if reply.result == smtp.RELAY_DOWN else reply.result] += 1
-        if reply.result == smtp.RELAY_DOWN and await self._is_open():
-            self.halted.set()
+        if reply.result == smtp.RELAY_DOWN:
+            self.relay_down = _said(reply)
+            if await self._is_open():
+                self.halted.set()
+        elif reply.result == smtp.ACCEPTED:
+            self.relay_down = ""
 
     async def _is_open(self) -> bool:
         return await self.ledger.commit(lambda db: breaker.open_trouble(db, self.relay_name)) is not None
@@ -233,7 +240,7 @@ class _Run:
         ending = Ending(result, reply.phase, reply.code, reply.text, again, self.relay_name)
         outbox.settle(db, one, ending)
         if reply.result == smtp.RELAY_DOWN:
-            breaker.note_trouble(db, self.relay_name, f"{reply.code or ''} {reply.text}".strip())
+            breaker.note_trouble(db, self.relay_name, _said(reply))
         elif reply.result == smtp.ACCEPTED:
             breaker.note_success(db, self.relay_name)
         if result == "failed" and reply.phase == "rcpt" and UNKNOWN_MAILBOX in reply.text:
@@ -250,3 +257,7 @@ class _Run:
         while True:
             await asyncio.sleep(self.options.lease_seconds / 3)
             await self.ledger.commit(lambda db: outbox.renew(db, self.token, self.options.lease_seconds))
+
+
+def _said(reply: Reply) -> str:
+    return f"{reply.phase}: {reply.code or ''} {reply.text}".replace(":  ", ": ")

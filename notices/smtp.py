@@ -64,7 +64,7 @@ def allowed(relay: Relay, *, plain_by_name: str | None = None) -> Relay:
 
     plain_by_name: the one host for which plain SMTP was switched on by name.
     """
-    if relay.scheme == "smtp" and not _is_loopback(relay.host) and relay.host != plain_by_name:
+    if relay.scheme == "smtp" and not is_loopback(relay.host) and relay.host != plain_by_name:
         raise RelayRefused(
             f"{name_of(relay)} would carry mail in clear to another machine. Nothing was sent. "
             "Use smtp+starttls:// or smtps:// in BEFOREHAND_SMTP_URL."
@@ -72,7 +72,8 @@ def allowed(relay: Relay, *, plain_by_name: str | None = None) -> Relay:
     return relay
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether what is sent there stays on this machine."""
     try:
         return ip_address(host).is_loopback
     except ValueError:
