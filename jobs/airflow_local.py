@@ -25,7 +25,7 @@ import psutil
 from jobs.submit import ROOT
 
 LOOPBACK = "127.0.0.1"
-DAG_IDS = ("ingest", "train", "predict_and_notify", "rebuild")
+DAG_IDS = ("ingest", "train", "predict_and_notify", "deliver", "rebuild")
 START_SECONDS = 180
 _STOP_SECONDS = 15
 
