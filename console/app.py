@@ -19,12 +19,12 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from console import formats, words
 from console.database import StateReader, StateUnreadable
 from console.desk import Desk, NotHere, desk_of
-from console.headers import SafeHeaders
+from console.headers import SafeHeaders, guarded
 from console.maildir import Mailbox
 from console.pages import alerts, case, data_docs, mailbox, notices, steps, today
 
 HERE = Path(__file__).parent
-# The console has no login of its own; checking the Host header keeps a web page elsewhere from reading it by DNS tricks.
+# The console has no login of its own; checking the Host header keeps a page elsewhere from reading it by DNS tricks.
 LOOPBACK_HOSTS = ("127.0.0.1", "localhost")
 log = logging.getLogger(__name__)
 
@@ -79,6 +79,7 @@ def _environment() -> Environment:
     env.filters["status_word"] = lambda code: words.word(words.STATUSES, code)
     env.filters["stage_word"] = lambda code: words.word(words.STAGES, code)
     env.filters["state_word"] = lambda code: words.word(words.DELIVERY_STATES | words.NOTICE_STATES, code)
+    env.filters["because"] = words.because
     env.globals["masked"] = formats.masked
     return env
 
@@ -117,6 +118,5 @@ def _bad_address(request: Request, error: Exception) -> Response:
 def _broken(request: Request, error: Exception) -> Response:
     log.error("console page failed", exc_info=error, extra={"path": request.url.path})
     what = "The console could not build this page. Nothing was changed, and no step is affected."
-    return _sorry(
-        request, 500, "Something broke here", what, "The log of the console says what. Reload, or start from today."
-    )
+    next_step = "The log of the console says what. Reload, or start from today."
+    return guarded(_sorry(request, 500, "Something broke here", what, next_step))

@@ -31,11 +31,11 @@ def money(value: object, currency: str | None) -> str:
     return f"{sign}{value:,.2f}"
 
 
-def gain(value: object) -> str:
-    """A gain with its sign, or a dash: what telling is worth, in the platform's currency."""
+def gain(value: object, currency: str | None = None) -> str:
+    """A gain with its sign, or a dash: what telling is worth."""
     if not isinstance(value, int | float):
         return NOTHING
-    return f"{value:+,.2f}".replace("-", "\u2212")
+    return ("+" if value >= 0 else "\u2212") + money(abs(value), currency)
 
 
 def share(value: object) -> str:
@@ -43,6 +43,8 @@ def share(value: object) -> str:
     if not isinstance(value, int | float):
         return NOTHING
     percent = 100 * value
+    if 0 < percent < 0.1:  # noqa: PLR2004 - 0 % would say that there is none
+        return "<0.1\u00a0%"
     if 0 < percent < 1 or 99 < percent < 100:  # noqa: PLR2004 - the ends of the scale
         return f"{percent:.1f}\u00a0%"
     return f"{percent:.0f}\u00a0%"
@@ -130,6 +132,6 @@ def record(value: Any) -> dict[str, Any]:
 
 
 FILTERS = {
-    "number": number, "money": money, "gain": gain, "share": share, "when": when, "weekday": weekday, "day_words": day_words,
-    "plain": plain, "fact": fact,
+    "number": number, "money": money, "gain": gain, "share": share, "when": when, "weekday": weekday,
+    "day_words": day_words, "plain": plain, "fact": fact,
 }  # fmt: skip

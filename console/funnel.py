@@ -59,6 +59,7 @@ class TableRow:
     quarantined: int
     bad_share: float
     advice: str
+    command: str
 
 
 def link(path: str, **query: object) -> str:
@@ -74,21 +75,23 @@ def table_rows(runs: Iterable[RowMapping]) -> list[TableRow]:
             continue
         for name, counts in formats.record(run["counts"]).items():
             if isinstance(counts, Mapping):
-                rows.append(_table_row(name, counts))
+                rows.append(_table_row(name, counts, run["day"]))
     return sorted(rows, key=lambda row: (-row.quarantined, row.name))
 
 
-def _table_row(name: str, counts: Mapping[str, object]) -> TableRow:
+def _table_row(name: str, counts: Mapping[str, object], day: date) -> TableRow:
     rows_in, kept, bad = (_count(counts.get(key)) for key in ("rows_in", "rows_kept", "rows_quarantined"))
-    return TableRow(name, rows_in, kept, bad, bad / rows_in if rows_in else 0.0, _advice(rows_in, bad))
+    return TableRow(name, rows_in, kept, bad, bad / rows_in if rows_in else 0.0, *_advice(name, rows_in, bad, day))
 
 
-def _advice(rows_in: int, bad: int) -> str:
+def _advice(name: str, rows_in: int, bad: int, day: date) -> tuple[str, str]:
+    """What to do in words, and the command for it; both empty where there is nothing to do."""
     if rows_in == 0:
-        return "Nothing came. If the source should have rows for this day, check its export."
+        return "Nothing came. If the source should have rows for this day, check its export.", ""
     if bad == 0:
-        return "Nothing to do."
-    return "See the reasons in the Data Docs, mend the rows at the source, then run ingest for this day again."
+        return "", ""
+    command = f"python -m jobs.run replay-quarantine --table {name} --day {day}"
+    return "The Data Docs give the reasons. Mend the rows at the source, then:", command
 
 
 def intake(tables: list[TableRow], day: date, largest: int) -> tuple[Stage, ...]:
@@ -138,7 +141,7 @@ def _lane(
     wait = Exit(waiting, "waiting", link("/alerts", day=day, kind=kind, decision=",".join(words.WAITING)))
     stages = (
         Stage(
-            f"{words.SUBJECTS[kind]} scored", scored, run_link, ribbon(scored, scored, largest),
+            f"{words.SUBJECTS[kind]} scored", scored, run_link, ribbon(largest, scored, largest),
             _some(Exit(unsure, "abstained", run_link)),
         ),
         Stage("candidates", candidates, of_kind, ribbon(scored, candidates, largest), _some(quiet, wait)),
@@ -149,7 +152,7 @@ def _lane(
         Stage(
             "mails accepted", accepted, link("/notices", day=day, kind=kind, state="accepted"),
             ribbon(told, accepted, largest),
-            _some(Exit(planned - accepted, "not accepted", link("/notices", day=day, kind=kind))),
+            _some(Exit(planned - accepted, "not yet, or not at all", link("/notices", day=day, kind=kind))),
         ),
     )  # fmt: skip
     title = f"{words.KINDS[kind].label} · {words.ROLES[kind]}s"

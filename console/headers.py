@@ -9,6 +9,7 @@ from collections.abc import MutableMapping
 from typing import Any
 
 from starlette.datastructures import MutableHeaders
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 PAGE_POLICY = (
@@ -50,6 +51,12 @@ class SafeHeaders:
             await send(message)
 
         await self.app(scope, receive, send_with_headers)
+
+
+def guarded(response: Response) -> Response:
+    """An answer made outside this middleware, which errors of the server are, with the same headers."""
+    response.headers.update({**ALWAYS, "content-security-policy": PAGE_POLICY, "cache-control": "no-store"})
+    return response
 
 
 def _add(message: MutableMapping[str, Any], *, static: bool) -> None:

@@ -51,7 +51,7 @@ class Mailbox:
         self._headings: dict[str, Heading] = {}
 
     def files(self) -> dict[str, Path]:
-        """key -> file, newest first. Empty where there is no mailbox yet."""
+        """The files by key, newest first. Empty where there is no mailbox yet."""
         found: list[tuple[int, str, Path]] = []
         for folder in FOLDERS:
             at = self.root / folder

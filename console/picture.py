@@ -14,7 +14,7 @@ TAPER = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Ribbon:
-    """One stage of a funnel in a 100 × 100 box: ``flat`` for left to right, ``upright`` for top to bottom."""
+    """One stage of a funnel in a box of 100 by 100: ``flat`` for left to right, ``upright`` for top to bottom."""
 
     flat: str
     upright: str

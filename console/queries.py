@@ -12,7 +12,19 @@ from datetime import date
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, Select, case, func, or_, select
 
-from notices.state import attempts, cases, decisions, deliveries, directory, notices, runs, tellings
+from notices.state import (
+    attempts,
+    breaker,
+    cases,
+    control,
+    decisions,
+    deliveries,
+    directory,
+    kinds,
+    notices,
+    runs,
+    tellings,
+)
 
 PAGE_ROWS = 50
 HISTORY_ROWS = 200
@@ -21,7 +33,7 @@ SORTS: dict[str, ColumnElement[float]] = {"value": decisions.c.expected_value, "
 
 @dataclass(frozen=True, slots=True)
 class AlertFilter:
-    """Which decisions of ``day`` to list. Empty strings mean all; ``text`` is the beginning of an id; ``page`` from 1."""
+    """Which decisions of ``day`` to list. Empty: all. ``text``: beginning of an id; ``page``: from 1."""
 
     day: date
     kind: str = ""
@@ -39,12 +51,14 @@ def newest_day(db: Connection) -> date | None:
 
 def day_before(db: Connection, day: date) -> date | None:
     """The nearest earlier day that has runs."""
-    return db.scalar(select(func.max(runs.c.day)).where(runs.c.day < day))
+    before: date | None = db.scalar(select(func.max(runs.c.day)).where(runs.c.day < day))
+    return before
 
 
 def day_after(db: Connection, day: date) -> date | None:
     """The nearest later day that has runs."""
-    return db.scalar(select(func.min(runs.c.day)).where(runs.c.day > day))
+    after: date | None = db.scalar(select(func.min(runs.c.day)).where(runs.c.day > day))
+    return after
 
 
 def latest_runs(db: Connection, day: date) -> Sequence[RowMapping]:
@@ -118,7 +132,7 @@ def _conditions(wanted: AlertFilter) -> list[ColumnElement[bool]]:
         conditions.append(decisions.c.kind == wanted.kind)
     if wanted.decision:
         conditions.append(decisions.c.decision.in_(wanted.decision.split(",")))
-    if wanted.text:
+    if wanted.text and "\0" not in wanted.text:  # PostgreSQL refuses to look for what cannot be in a text
         searched = (decisions.c.subject_id, decisions.c.sku_id, decisions.c.recipient_id, decisions.c.case_id)
         conditions.append(or_(*(column.startswith(wanted.text, autoescape=True) for column in searched)))
     return conditions
@@ -198,10 +212,22 @@ def _notices_with_state() -> Select[tuple[object, ...]]:
             deliveries.c.relay,
             deliveries.c.accepted_at,
             directory.c.role,
-        )  # fmt: skip
+        )
         .select_from(_NOTICES_WITH_DELIVERY)
         .outerjoin(directory, directory.c.person_id == notices.c.recipient_id)
     )
+
+
+def switches(db: Connection) -> list[tuple[str, str, str]]:
+    """(what, which kind or relay, why) of everything that holds sending back: kill switches, pauses, open breakers."""
+    killed = select(control.c.name, control.c.changed_by).where(
+        control.c.name.startswith("kill"), control.c.value == "on"
+    )
+    paused = select(kinds.c.kind, kinds.c.pause_reason).where(kinds.c.paused)
+    broken = select(breaker.c.relay, breaker.c.last_reply).where(breaker.c.state == "open")
+    found = [("kill", row.name.partition(":")[2], f"switched on by {row.changed_by}") for row in db.execute(killed)]
+    found += [("paused", row.kind, row.pause_reason or "") for row in db.execute(paused)]
+    return [*found, *(("breaker", row.relay, row.last_reply or "") for row in db.execute(broken))]
 
 
 def role(db: Connection, person_id: str) -> str | None:

@@ -1,14 +1,29 @@
-"""Reasons and facts of an evidence record in plain words, each with the row of the data that it comes from."""
+"""Reasons and facts of an evidence record in plain words, each with the row of the data that it comes from.
+
+The sentences are those of the mails (notices.catalog), so that the console and the recipient read the same reason.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from console.formats import fact, money, plain, record
+from notices.card import Voice
+from notices.catalog import DEFAULT_LOCALE, catalog
+from notices.formats import Formats
 
-NOT_FACTS = ("reasons", "kind", "items", "probability", "window", "last_scan", "open_inbound")
+# Shown elsewhere on the page, or masked there.
+NOT_FACTS = ("reasons", "kind", "items", "probability", "window", "last_scan", "open_inbound", "recipient_id", "as_of",
+             "currency", "order_id", "sku_id")  # fmt: skip
+MONEY = ("value", "value_at_risk")
+COMPUTED = {
+    "units_per_day", "expected_date", "order_by", "quantity", "value_at_risk", "horizon_days", "snapshot", "before"
+}  # fmt: skip
+TABLES = {"carrier": "shipments", "seller_id": "order_items", "on_hand": "stock", "category": "listings"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +37,8 @@ class Fact:
 
 
 def plain_reasons(evidence: Mapping[str, Any]) -> list[str]:
-    """One sentence per reason, the strongest first, as the evidence orders them."""
-    return [_sentence(reason) for reason in _reasons(evidence)]
+    """One sentence per reason, the strongest first, as the evidence orders them; each sentence once."""
+    return list(dict.fromkeys(_sentence(reason) for reason in _reasons(evidence)))
 
 
 def _reasons(evidence: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -31,11 +46,21 @@ def _reasons(evidence: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [record(reason) for reason in listed] if isinstance(listed, list) else []
 
 
+@cache
+def _voice() -> Voice:
+    words = catalog(DEFAULT_LOCALE)
+    return Voice(words, Formats(words.babel, ZoneInfo("Etc/UTC")), None, "")
+
+
 def _sentence(reason: Mapping[str, Any]) -> str:
-    facts = record(reason.get("facts"))
-    said = ", ".join(f"{plain(name)} {fact(value)}" for name, value in facts.items() if value is not None)
-    title = plain(reason.get("code") or "reason").capitalize()
-    return f"{title}: {said}" if said else title
+    """The mail's sentence; a code that the language does not know yet shows itself with its facts."""
+    code = str(reason.get("code") or "")
+    said = _voice()
+    if said.catalog.has(f"reason.{code}") or said.catalog.has(f"reason.{code}.plain"):
+        return said.reason(reason)
+    facts = ", ".join(f"{plain(name)} {fact(value)}" for name, value in record(reason.get("facts")).items())
+    title = plain(code or "reason").capitalize()
+    return f"{title}: {facts}" if facts else title
 
 
 def at_stake(evidence: Mapping[str, Any]) -> str:
@@ -46,23 +71,30 @@ def at_stake(evidence: Mapping[str, Any]) -> str:
 
 def facts(evidence: Mapping[str, Any]) -> list[Fact]:
     """Every number and date of the record, then every reason's facts with the row each was read from."""
-    as_of = evidence.get("as_of")
     rows = [
-        Fact(plain(name).capitalize(), fact(value), _base_source(evidence, name), None)
+        Fact(plain(name).capitalize(), _value(evidence, name), _base_source(evidence, name), None)
         for name, value in evidence.items()
         if name not in NOT_FACTS and value not in (None, "", [], {})
     ]
-    rows += _nested(evidence)
-    for reason in _reasons(evidence):
-        source = record(reason.get("source"))
-        where = " · ".join(str(part) for part in (source.get("table"), fact(source.get("key"))) if part)
-        since = source.get("recorded_at") or as_of
-        title = plain(reason.get("code") or "reason").capitalize()
-        named = record(reason.get("facts")) or {"": None}
-        rows += [
-            Fact(f"{title}: {plain(name)}".rstrip(": "), fact(value), where, since) for name, value in named.items()
-        ]
-    return rows
+    return [*rows, *_nested(evidence), *(row for reason in _reasons(evidence) for row in _of_reason(reason, evidence))]
+
+
+def _value(evidence: Mapping[str, Any], name: str) -> str:
+    value = evidence[name]
+    return money(value, evidence.get("currency")) if name in MONEY else fact(value)
+
+
+def _of_reason(reason: Mapping[str, Any], evidence: Mapping[str, Any]) -> list[Fact]:
+    source = record(reason.get("source"))
+    where = " · ".join(
+        str(part) for part in (source.get("table"), fact(source.get("key") or "")) if part not in {None, "–"}
+    )
+    since = source.get("recorded_at") or evidence.get("as_of")
+    title = plain(reason.get("code") or "reason").capitalize()
+    known = record(reason.get("facts"))
+    if not known:
+        return [Fact(title, _sentence(reason), where, since)]
+    return [Fact(f"{title}: {plain(name)}", fact(value), where, since) for name, value in known.items()]
 
 
 def _nested(evidence: Mapping[str, Any]) -> list[Fact]:
@@ -70,9 +102,8 @@ def _nested(evidence: Mapping[str, Any]) -> list[Fact]:
     scan = record(evidence.get("last_scan"))
     if scan:
         what = " at ".join(plain(part) for part in (scan.get("event"), scan.get("hub")) if part)
-        rows.append(
-            Fact("Last scan", f"{what}, {fact(scan.get('event_at'))}", "shipment_events", scan.get("recorded_at"))
-        )
+        said = f"{what}, {fact(scan.get('event_at'))}"
+        rows.append(Fact("Last scan", said, "shipment_events", scan.get("recorded_at")))
     inbound = record(evidence.get("open_inbound"))
     if inbound:
         said = f"{fact(inbound.get('quantity'))} pieces, expected {fact(inbound.get('expected_at'))}"
@@ -85,6 +116,6 @@ def _nested(evidence: Mapping[str, Any]) -> list[Fact]:
 
 def _base_source(evidence: Mapping[str, Any], name: str) -> str:
     """Which table a fact of the record itself stands in, by the contract of the evidence record."""
-    if evidence.get("kind") == "late_delivery":
-        return "shipments" if name == "carrier" else "orders"
-    return {"on_hand": "stock", "category": "listings"}.get(name, "computed from stock")
+    if name in COMPUTED:
+        return "computed"
+    return TABLES.get(name, "orders" if evidence.get("kind") == "late_delivery" else "stock")

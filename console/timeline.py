@@ -10,7 +10,9 @@ from typing import Any
 from sqlalchemy import RowMapping
 
 from console import words
-from console.formats import fact, moment, plain, record, share
+from console.formats import day_words, fact, moment, plain, record, share
+
+REFUSED_FROM = 400  # SMTP replies: 4xx for now, 5xx for good
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +38,9 @@ def timeline(
         *_facts(evidence),
         *_case(case),
         *(_decided(row) for row in decisions),
-        *(part for row in notices for part in _noticed(row)),
+        *(_planned(row) for row in notices),
         *(_tried(row) for row in attempts),
+        *(_accepted(row) for row in notices),
     ]
     return [_ahead(entry, now) for entry in found if moment(entry.at) is not None]
 
@@ -73,25 +76,28 @@ def _case(case: RowMapping | None) -> Iterator[Moment]:
 
 def _decided(row: RowMapping) -> Moment:
     word = words.word(words.DECISIONS, row["decision"])
-    known = f"on what was known at the end of {row['day']}; reason: {plain(row['reason'])}; chance {share(row['probability'])}"
+    known = f"chance {share(row['probability'])} at the end of {day_words(row['day'])}; {words.because(row['reason'])}"
     return Moment(row["decided_at"], f"Decided: {word.label}", known, "told" if row["decision"] in words.TOLD else "")
 
 
-def _noticed(row: RowMapping) -> Iterator[Moment]:
-    stage = words.word(words.STAGES, row["stage"]).label
+def notice_name(row: RowMapping) -> str:
+    """What a notice is called: its stage, or the digest, which is of no single case."""
+    return words.word(words.STAGES, row["stage"]).label if row["case_id"] else "Digest"
+
+
+def _planned(row: RowMapping) -> Moment:
     state = words.word(words.NOTICE_STATES, row["state"])
-    yield Moment(row["planned_at"], f"{stage} planned", row["state_reason"] or state.means)
-    if row["accepted_at"]:
-        yield Moment(row["accepted_at"], f"{stage} accepted by the relay", row["relay"] or "", "told")
+    why = words.because(row["state_reason"]) or state.means
+    return Moment(row["planned_at"], f"{notice_name(row)} planned", f"{state.label}: {why[0].lower()}{why[1:]}")
+
+
+def _accepted(row: RowMapping) -> Moment:
+    return Moment(row["accepted_at"], f"{notice_name(row)} accepted by the relay", row["relay"] or "", "told")
 
 
 def _tried(row: RowMapping) -> Moment:
     said = " ".join(str(part) for part in (row["code"], row["reply"]) if part is not None)
     phase = f"ended at {row['phase']}" if row["phase"] else "no end is known"
-    is_bad = row["code"] is None or row["code"] >= 400  # noqa: PLR2004 - SMTP: 4xx and 5xx are refusals
-    return Moment(
-        row["started_at"],
-        f"Try {row['epoch']} to hand it over",
-        f"{phase}: {said}" if said else phase,
-        "bad" if is_bad else "",
-    )
+    is_bad = row["code"] is None or row["code"] >= REFUSED_FROM
+    title = f"Try {row['epoch']} to hand it over"
+    return Moment(row["started_at"], title, f"{phase}: {said}" if said else phase, "bad" if is_bad else "")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """``label``: two or three words; ``means``: one sentence; ``tone``: good, wait, bad or empty, for the colour only."""
+    """``label``: two or three words; ``means``: one sentence; ``tone``: good, wait, bad or empty (for the colour)."""
 
     label: str
     means: str
@@ -37,6 +37,39 @@ DECISIONS = {
     "suppressed": Word("Stopped", "The recipient stopped these notices, or their address does not work."),
     "shadow": Word("Shadow", "This kind of notice is on trial: decided, but not sent."),
 }
+# Why a decision was what it was: the reasons of notices.decide and notices.limits.
+DECISION_REASONS = {
+    "worth_telling": "telling is worth more than it costs",
+    "line_of_digest": "a line of the day's digest",
+    "quiet_hours": "night for the recipient; it goes out in the morning",
+    "zone_unknown": "no time zone is known, so any hour counts as quiet",
+    "no_hour_before_it_expires": "it would be stale before the recipient's quiet hours end",
+    "permanent": "in the permanent holdout of this kind",
+    "every_stage_told": "every stage of the case has been told",
+    "no_change_of_fact": "the expected date has not moved enough to write again",
+    "inbound_in_time": "stock that is on its way arrives in time",
+    "not_worth_telling": "telling costs more than it gains",
+    "muted": "the recipient switched this kind off",
+    "unknown_recipient": "no such person in the directory",
+    "no_consent": "the recipient has not agreed to be written to",
+    "no_address": "no address is known",
+    "address_suppressed": "the address bounced or complained before",
+    "address_unusable": "the address cannot be written to",
+    "disarmed": "planned by a rebuild, with sending disarmed",
+    "until_later": "snoozed by the recipient",
+    "recipient_7_days": "the recipient's limit for 7 days is reached",
+    "kind_budget": "the day's budget of this kind is spent",
+    "day_capacity": "the day's capacity is spent",
+    "review_capacity": "more than people can look at today",
+    "dear_and_unsure": "much is at stake and the chance is not clear",
+    "kill_switch": "the kill switch is on",
+    "kind_paused": "this kind is paused",
+    "volume_above_usual": "far more notices than usual",
+    "volume_below_usual": "far fewer notices than usual",
+    "shadow": "on trial: nobody is told yet",
+    "1%": "told to 1 % of recipients so far",
+    "10%": "told to 10 % of recipients so far",
+}
 TOLD = ("send", "digest")
 WAITING = ("review", "held", "quiet")
 
@@ -63,6 +96,11 @@ NEXT_STEPS = {
     "failed": "Run the step again for the same day once the cause is gone. Twice equals once.",
 }
 
+SWITCHES = {
+    "kill": Word("Sending is switched off", "Notices are prepared and held until the switch is off again.", "bad"),
+    "paused": Word("This kind of notice is paused", "It is decided and held; nobody is told.", "wait"),
+    "breaker": Word("The relay is not answering well", "Mails wait and are tried again by themselves.", "wait"),
+}
 NOTICE_STATES = {
     "proposed": Word("Proposed", "Planned, not yet approved.", "wait"),
     "approved": Word("Approved", "May be sent.", "good"),
@@ -92,6 +130,12 @@ STAGES = {
     "correction": Word("Correction", "What was said was not so."),
     "closed": Word("Closed", "The case has ended."),
 }
+
+
+def because(reason: object) -> str:
+    """A decision's reason in words; one that no one has described shows itself."""
+    text = str(reason or "")
+    return DECISION_REASONS.get(text, text.replace("_", " "))
 
 
 def word(book: dict[str, Word], code: object) -> Word:

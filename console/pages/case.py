@@ -13,8 +13,8 @@ from sqlalchemy import Connection, RowMapping
 
 from console import queries, words
 from console.desk import Desk, DeskHere, NotHere, days
-from console.formats import moment, record
-from console.picture import rail
+from console.formats import fact, moment, plain, record
+from console.picture import Mark, rail
 from console.reasons import at_stake, facts, plain_reasons
 from console.timeline import Moment, timeline
 
@@ -85,12 +85,18 @@ def _known(case_row: RowMapping | None, decisions: Sequence[RowMapping]) -> RowM
     return case_row
 
 
-def _lines(notice: RowMapping, decision: RowMapping | None) -> list[dict[str, Any]]:
-    """The lines of a digest on this article; none for a notice of one case."""
+def _lines(notice: RowMapping, decision: RowMapping | None) -> list[str]:
+    """The lines of a digest on this article in one sentence each; none for a notice of one case."""
     found = record(notice["evidence"]).get("lines")
     sku_id = decision["sku_id"] if decision else None
     lines = [record(line) for line in found] if isinstance(found, list) else []
-    return [line for line in lines if sku_id and line.get("sku_id") == sku_id]
+    return [_line(line) for line in lines if sku_id and line.get("sku_id") == sku_id]
+
+
+def _line(line: dict[str, Any]) -> str:
+    names = ("probability", "on_hand", "units_per_day", "expected_date", "order_by", "quantity")
+    said = [f"{plain(name)} {fact(line[name])}" for name in names if line.get(name) is not None]
+    return ", ".join([*said, *([f"at risk {at_stake(line)}"] if at_stake(line) else [])])
 
 
 def _page(request: Request, desk: Desk, db: Connection, story: Story) -> Response:
@@ -115,19 +121,19 @@ def _page(request: Request, desk: Desk, db: Connection, story: Story) -> Respons
         rail=_rail(evidence, kind),
         timeline=_timeline(story, evidence, desk.clock()),
         mails=mails,
+        shown_mail=next((mails[row["message_id"]] for row in story.notices if row["message_id"] in mails), None),
         lines={row["notice_id"]: _lines(row, newest) for row in story.notices},
         past=story.decisions,
     )
 
 
-def _rail(evidence: dict[str, Any], kind: str) -> list[Any]:
+def _rail(evidence: dict[str, Any], kind: str) -> list[Mark]:
     window = record(evidence.get("window"))
+    now = evidence.get("as_of")
     if kind == "late_delivery":
-        points = {"now": evidence.get("as_of"), "promise": evidence.get("promised_at"), "likely": window.get("p50")}
+        points = {"now": now, "promise": evidence.get("promised_at"), "likely": window.get("p50")}
         return rail(points, {"span": (window.get("p10"), window.get("p90"))})
-    return rail(
-        {"now": evidence.get("as_of"), "promise": evidence.get("expected_date"), "likely": evidence.get("order_by")}, {}
-    )
+    return rail({"now": now, "promise": evidence.get("expected_date"), "likely": evidence.get("order_by")}, {})
 
 
 def _timeline(story: Story, evidence: dict[str, Any], now: datetime) -> list[Moment]:

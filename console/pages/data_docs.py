@@ -19,7 +19,7 @@ def data_docs(request: Request, desk: DeskHere, path: str = "") -> Response:  # 
     root = (desk.home / "data_docs").resolve()
     if not path:
         return _first_page(root)
-    file = (root / path).resolve()
+    file = (root / path).resolve() if "\0" not in path else root
     if not file.is_relative_to(root) or not file.is_file():
         raise NotHere("There is no such page in the Data Docs. Run ingest again: it builds them anew.")
     return FileResponse(file, headers={"content-security-policy": DOCS_POLICY})

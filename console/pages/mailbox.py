@@ -18,7 +18,7 @@ from console.headers import MAIL_POLICY
 from console.queries import PAGE_ROWS
 
 router = APIRouter()
-VIEWS = {"html": "As HTML", "phone": "On a phone", "text": "As text", "headers": "Headers"}
+VIEWS = {"html": "HTML", "phone": "Phone", "text": "Text", "headers": "Headers"}
 MAX_PAGE = 1_000_000
 
 

@@ -43,6 +43,7 @@ def today(request: Request, desk: DeskHere, day: date | None = None) -> Response
         runs = queries.latest_runs(db, dates.day)
         decisions = queries.decision_counts(db, dates.day)
         deliveries = queries.delivery_counts(db, dates.day)
+        switches = queries.switches(db)
     tables = funnel.table_rows(runs)
     steps = [_step(run) for run in sorted(runs, key=_order)]
     largest = max(1, sum(row.rows_in for row in tables), *_scored(runs))
@@ -52,6 +53,7 @@ def today(request: Request, desk: DeskHere, day: date | None = None) -> Response
         dates=dates,
         steps=steps,
         troubles=[step for status in NEEDS_A_PERSON for step in steps if step.status == status],
+        switches=[(words.SWITCHES[what], _about(what, which), why) for what, which, why in switches],
         tables=tables,
         intake=funnel.intake(tables, dates.day, largest),
         lanes=funnel.lanes(runs, decisions, deliveries, dates.day, largest),
@@ -60,6 +62,11 @@ def today(request: Request, desk: DeskHere, day: date | None = None) -> Response
         headline=_headline(decisions, deliveries, tables, dates.day),
         has_data_docs=(desk.home / "data_docs").is_dir(),
     )
+
+
+def _about(what: str, which: str) -> str:
+    """The kind or the relay that a switch is about; every kind where it names none."""
+    return which if what == "breaker" else words.word(words.KINDS, which).label if which else "all kinds"
 
 
 def _scored(runs: Sequence[RowMapping]) -> list[int]:
@@ -107,8 +114,8 @@ def _headline(
     quarantined = sum(row.quarantined for row in tables)
     waiting_link = funnel.link("/alerts", day=day, decision=",".join(words.WAITING))
     return [
-        (accepted, "mails accepted by the relay", funnel.link("/notices", day=day, state="accepted"), False),
-        (waiting, "wait for a person or an hour", waiting_link, waiting > 0),
-        (broken, "mails refused or parked", funnel.link("/notices", day=day), broken > 0),
+        (accepted, "mails the relay accepted", funnel.link("/notices", day=day, state="accepted"), False),
+        (waiting, "waiting for a person or an hour", waiting_link, waiting > 0),
+        (broken, "refused, parked or bounced", funnel.link("/notices", day=day), broken > 0),
         (quarantined, "rows in quarantine", funnel.link("/", day=day) + "#tables", False),
     ]
