@@ -1,0 +1,293 @@
+"""Fit one target's model from mature labels, with windows that follow each other in time.
+
+    |------- fit -------|-- select --|--- calibrate ---|  train_before
+Trees are grown on ``fit`` and stopped on ``select``; there it is also decided how much the naive rule counts at each
+snapshot. ``calibrate`` is walked in a few folds: before each the trees are grown again on what was mature by then, and meet
+the fold unseen, as they will meet next month; all folds together give the calibration. The model that ships is grown on
+everything with the same number of rounds. A row belongs to a window only if its label was mature when the next began.
+Calibrating on the newest fold alone was tried on Olist: it counts a bad month twice, since the shipped trees know it too.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import xgboost as xgb
+
+from models import calibrate
+from models.judge import average_precision
+from models.model import Array, FeatureMissing, Model, RuleCurve, blend, rule_curve, tree_log_odds
+from models.target import TargetSpec
+
+log = logging.getLogger(__name__)
+
+LEAST_POSITIVES = 20  # per window; fewer say nothing about the next month
+FOLDS = 3
+SHARES = (1.0, 0.8, 0.6, 0.4, 0.2, 0.0)
+SELECT_SHARE = 0.15
+CALIBRATE_SHARE = 0.3
+WIDEST_SHARE = 0.25
+SMALL_DATA = 10_000  # positives
+
+
+class TooLittleHistory(RuntimeError):
+    """There are not enough mature labels to fit, select and calibrate."""
+
+
+class ImmatureLabels(ValueError):
+    """A training frame holds labels that could not be known yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Params:
+    """How trees are grown. Rounds are found by early stopping."""
+
+    learning_rate: float = 0.05
+    depth: int = 4
+    child_weight: float = 20.0
+    l2: float = 5.0
+    row_share: float = 0.7
+    column_share: float = 0.5
+    parallel_trees: int = 4
+    most_rounds: int = 400
+    patience: int = 40
+    threads: int = 2
+
+
+FEW_POSITIVES = Params()
+MANY_POSITIVES = Params(depth=8, child_weight=50.0, l2=1.0, row_share=0.8, parallel_trees=1, most_rounds=600)
+
+
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """Where one window ends and the next begins; all are UTC moments."""
+
+    select_from: datetime
+    calibrate_from: datetime
+    train_before: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The rows of each window, as masks over the training frame."""
+
+    fit: npt.NDArray[np.bool_]
+    select: npt.NDArray[np.bool_]
+    calibrate: npt.NDArray[np.bool_]
+
+
+def fit(
+    spec: TargetSpec, frame: pd.DataFrame, train_before: datetime, *, seed: int = 7, params: Params | None = None
+) -> Model:
+    """The model of ``spec`` as it could be known at ``train_before``.
+
+    frame: one row per subject_id, sku_id, as_of; the spec's features, snapshot, label (0 or 1), matured_at, weight. Rows with a
+    null label are left out. Raises ImmatureLabels, FeatureMissing, TooLittleHistory.
+    """
+    rows = trainable(spec, frame, train_before)
+    windows = split(rows, train_before, spec.label_lag)
+    parts = assign(rows, windows)
+    _enough(spec, rows, parts)
+    used = params or (FEW_POSITIVES if rows["label"].sum() < SMALL_DATA else MANY_POSITIVES)
+    rule = spec.rule(rows).to_numpy(np.float64)
+
+    curve = _curve(rows, rule, parts.fit)
+    trial = grow(spec, rows[parts.fit], used, seed, stop_on=rows[parts.select])
+    rounds = trial.num_boosted_rounds() if trial.attr("best_iteration") is None else int(trial.best_iteration) + 1
+    share = choose_share(spec, rows[parts.select], trial[:rounds], curve, rule[parts.select])
+
+    unseen = _walk(spec, rows, rule, windows, used, rounds, seed, share)
+    label, weight = rows["label"].to_numpy(float), rows["weight"].to_numpy(float)
+    calibration = calibrate.fit(unseen[parts.calibrate], label[parts.calibrate], weight[parts.calibrate])
+
+    final = grow(spec, rows, used, seed, rounds=rounds)
+    about = _about(rows, windows, parts, used, rounds, seed)
+    everything = np.ones(len(rows), dtype=bool)
+    return Model(spec.name, spec.features, final, _curve(rows, rule, everything), share, calibration, about)
+
+
+def trainable(spec: TargetSpec, frame: pd.DataFrame, train_before: datetime) -> pd.DataFrame:
+    """Rows that count, sorted by as_of and subject. Raises FeatureMissing, ImmatureLabels."""
+    missing = tuple(name for name in spec.features if name not in frame.columns)
+    if missing:
+        raise FeatureMissing(spec.name, missing)
+    rows = frame[frame["label"].notna()]
+    immature = int((rows["matured_at"] > pd.Timestamp(train_before)).sum())
+    if immature:
+        raise ImmatureLabels(
+            f"{spec.name}: {immature} of {len(rows)} labels mature after {train_before:%Y-%m-%d}, when nobody could know them. "
+            "Nothing was fitted. Ask models.labels for the rows that are mature."
+        )
+    rows = rows[~spec.known(rows).to_numpy(bool)]
+    return rows.sort_values(["as_of", "subject_id", "sku_id"], kind="stable").reset_index(drop=True)
+
+
+def split(rows: pd.DataFrame, train_before: datetime, label_lag: timedelta) -> Windows:
+    """Trailing windows: 30 % of the span to calibrate on, before it 15 % to select on, wide enough for labels to mature in."""
+    if rows.empty:
+        raise TooLittleHistory(f"no label is mature before {train_before:%Y-%m-%d}. Choose a later day or bring more history.")
+    span = pd.Timestamp(train_before) - rows["as_of"].min()
+    select = min(max(SELECT_SHARE * span, 1.5 * pd.Timedelta(label_lag)), WIDEST_SHARE * span).ceil("D")
+    calibrate_from = train_before - (CALIBRATE_SHARE * span).ceil("D").to_pytimedelta()
+    return Windows(calibrate_from - select.to_pytimedelta(), calibrate_from, train_before)
+
+
+def assign(rows: pd.DataFrame, windows: Windows) -> Parts:
+    """Which rows each window may use: those whose label was mature when the window after it began."""
+    as_of, matured = rows["as_of"], rows["matured_at"]
+    select_from, calibrate_from = pd.Timestamp(windows.select_from), pd.Timestamp(windows.calibrate_from)
+    return Parts(
+        fit=((as_of < select_from) & (matured <= select_from)).to_numpy(),
+        select=((as_of >= select_from) & (as_of < calibrate_from) & (matured <= calibrate_from)).to_numpy(),
+        calibrate=(as_of >= calibrate_from).to_numpy(),
+    )
+
+
+def matrix(frame: pd.DataFrame, features: tuple[str, ...]) -> npt.NDArray[np.float32]:
+    """(n, k) in the order of ``features``, by name; NaN where null."""
+    return frame[list(features)].to_numpy(dtype=np.float32, na_value=np.nan)
+
+
+def grow(
+    spec: TargetSpec,
+    rows: pd.DataFrame,
+    params: Params,
+    seed: int,
+    *,
+    rounds: int | None = None,
+    stop_on: pd.DataFrame | None = None,
+) -> xgb.Booster:
+    """Trees on ``rows``: a fixed number of rounds, or stopped where log-loss on ``stop_on`` no longer falls."""
+    settings = {
+        "objective": "binary:logistic",
+        "eval_metric": "logloss",
+        "tree_method": "hist",
+        "learning_rate": params.learning_rate,
+        "max_depth": params.depth,
+        "min_child_weight": params.child_weight,
+        "reg_lambda": params.l2,
+        "subsample": params.row_share,
+        "colsample_bytree": params.column_share,
+        "num_parallel_tree": params.parallel_trees,
+        "nthread": params.threads,
+        "seed": seed,
+        "monotone_constraints": "(" + ",".join(str(spec.monotone.get(name, 0)) for name in spec.features) + ")",
+    }
+    watched = [(_data(spec, stop_on), "select")] if stop_on is not None else []
+    return xgb.train(
+        settings,
+        _data(spec, rows),
+        num_boost_round=rounds or params.most_rounds,
+        evals=watched,
+        early_stopping_rounds=params.patience if watched else None,
+        verbose_eval=False,
+    )
+
+
+def choose_share(
+    spec: TargetSpec, rows: pd.DataFrame, booster: xgb.Booster, curve: RuleCurve, rule: Array
+) -> dict[str, float]:
+    """How much the trees count, per snapshot: the share with the best average precision over the whole selection window,
+    moved towards the rule at a snapshot where it ranks better there, so that no snapshot ships below the rule.
+    """
+    trees = tree_log_odds(booster, matrix(rows, spec.features), spec.features)
+    leaning = curve(rule)
+    label, weight = rows["label"].to_numpy(float), rows["weight"].to_numpy(float)
+    snapshot = rows["snapshot"].to_numpy()
+
+    def best(mask: npt.NDArray[np.bool_], start: float) -> float:
+        scores = {
+            share: average_precision(share * trees[mask] + (1 - share) * leaning[mask], label[mask], weight[mask])
+            for share in SHARES
+        }
+        if scores[start] >= scores[0.0]:
+            return start
+        return max((share for share in SHARES if share <= start), key=lambda share: (scores[share], share))
+
+    everything = np.ones(len(rows), dtype=bool)
+    pooled = {
+        share: average_precision(share * trees + (1 - share) * leaning, label, weight) for share in SHARES
+    }
+    start = max(SHARES, key=lambda share: (round(pooled[share], 4), share))
+    found = {}
+    for name in spec.snapshots:
+        mask = (snapshot == name) & everything
+        found[name] = best(mask, start) if label[mask].sum() >= LEAST_POSITIVES else start
+    return found
+
+
+def _walk(
+    spec: TargetSpec,
+    rows: pd.DataFrame,
+    rule: Array,
+    windows: Windows,
+    params: Params,
+    rounds: int,
+    seed: int,
+    share: Mapping[str, float],
+) -> Array:
+    """Log-odds of the calibration window, each fold by trees that knew what was mature before it; NaN elsewhere."""
+    folds = 1 if params is MANY_POSITIVES else FOLDS
+    width = (windows.train_before - windows.calibrate_from) / folds
+    found = np.full(len(rows), np.nan)
+    for number in range(folds):
+        start = pd.Timestamp(windows.calibrate_from + number * width)
+        seen = ((rows["as_of"] < start) & (rows["matured_at"] <= start)).to_numpy()
+        last = number == folds - 1
+        meets = ((rows["as_of"] >= start) & (last | (rows["as_of"] < start + width))).to_numpy()
+        trees = grow(spec, rows[seen], params, seed, rounds=rounds)
+        leaning = _curve(rows, rule, seen)(rule[meets])
+        odds = tree_log_odds(trees, matrix(rows[meets], spec.features), spec.features)
+        found[meets] = blend(odds, leaning, rows["snapshot"].to_numpy()[meets], share)
+    return found
+
+
+def _curve(rows: pd.DataFrame, rule: Array, mask: npt.NDArray[np.bool_]) -> RuleCurve:
+    part = rows[mask]
+    return rule_curve(rule[mask], part["label"].to_numpy(float), part["weight"].to_numpy(float))
+
+
+def _data(spec: TargetSpec, rows: pd.DataFrame) -> xgb.DMatrix:
+    weight = rows["weight"].to_numpy(float)
+    return xgb.DMatrix(
+        matrix(rows, spec.features),
+        label=rows["label"].to_numpy(float),
+        weight=weight / weight.mean(),
+        feature_names=list(spec.features),
+    )
+
+
+def _enough(spec: TargetSpec, rows: pd.DataFrame, parts: Parts) -> None:
+    label = rows["label"].to_numpy(float)
+    counts = {
+        name: (int(label[mask].sum()), int(mask.sum() - label[mask].sum()))
+        for name, mask in (("fit", parts.fit), ("select", parts.select), ("calibrate", parts.calibrate))
+    }
+    if any(min(pair) < LEAST_POSITIVES for pair in counts.values()):
+        told = ", ".join(f"{name} {happened} and {not_so}" for name, (happened, not_so) in counts.items())
+        raise TooLittleHistory(
+            f"{spec.name}: rows that happened and that did not, per window: {told}; each needs {LEAST_POSITIVES} of both. "
+            "No model was fitted and the champion, if any, stays. Bring more history or choose a later day."
+        )
+
+
+def _about(
+    rows: pd.DataFrame, windows: Windows, parts: Parts, params: Params, rounds: int, seed: int
+) -> dict[str, Any]:
+    return {
+        "windows": {name: moment.isoformat() for name, moment in asdict(windows).items()},
+        "rows": {name: int(mask.sum()) for name, mask in asdict(parts).items()},
+        "first_as_of": rows["as_of"].min().isoformat(),
+        "base_rate": float(np.average(rows["label"], weights=rows["weight"])),
+        "params": asdict(params),
+        "rounds": rounds,
+        "seed": seed,
+        "xgboost": xgb.__version__,
+    }
