@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import floor
 from typing import Any
 
 from notices.catalog import Catalog
@@ -14,14 +15,16 @@ from notices.formats import Formats, name
 
 MAX_REASONS = 3
 SHORT_ID = 12
+HOURS_TO_DAYS = 48
 
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One line of a digest's table: its cells in the order of the columns, and the length of its bar (0 to 100)."""
+    """One article of a digest: its cells in the order of the columns, the length of its bar (0 to 100), and why."""
 
     cells: tuple[str, ...]
     percent: int
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,14 +88,14 @@ class Voice:
         languages learn new sentences, and the facts stay in the evidence.
         """
         key = f"reason.{reason.get('code')}"
-        facts = {hole: value for hole, value in (reason.get("facts") or {}).items() if value is not None}
-        if key == "reason.slack" and isinstance(facts.get("slack_days"), int | float) and facts["slack_days"] < 0:
-            return self.catalog.text("reason.slack.passed")
-        if self.catalog.has(key) and self.catalog.holes(key) <= facts.keys():
-            return self.catalog.text(key, **{hole: self.formats.fact(facts[hole]) for hole in self.catalog.holes(key)})
-        if self.catalog.has(f"{key}.plain"):
-            return self.catalog.text(f"{key}.plain")
-        return self.catalog.text("reason.generic.plain")
+        facts = whole_days(reason.get("facts") or {})
+        slack = facts.get("slack_days")
+        if key == "reason.slack" and isinstance(slack, int | float) and slack < 1:
+            return self.catalog.text("reason.slack.passed" if slack < 0 else "reason.slack.last_day")
+        holes = self.catalog.holes(key)
+        if self.catalog.has(key) and all(_sayable(hole, facts.get(hole)) for hole in holes):
+            return self.catalog.text(key, **{hole: self.formats.fact(facts[hole]) for hole in holes})
+        return self.catalog.text(f"{key}.plain" if self.catalog.has(f"{key}.plain") else "reason.generic.plain")
 
     def frame(self, evidence: Mapping[str, Any], links: Links) -> dict[str, Any]:
         """What every card has in the same place."""
@@ -108,6 +111,32 @@ class Voice:
             "stop_line": say("stop_line", url=links.stop),
             "links": links,
         }
+
+
+def whole_days(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Facts without nulls, in whole days: ``x_days`` rounded down, and ``x_days`` made of ``x_hours`` from two days on.
+
+    "3.7 days are left" claims what nobody knows; rounding down never promises more time than there is.
+    """
+    known = {fact: value for fact, value in facts.items() if value is not None}
+    for fact, value in list(known.items()):
+        if not isinstance(value, int | float):
+            continue
+        if _is_days(fact):
+            known[fact] = floor(value)
+        elif fact.endswith("_hours") and value >= HOURS_TO_DAYS:
+            known[f"{fact.removesuffix('_hours')}_days"] = floor(value / 24)
+    return known
+
+
+def _is_days(fact: str) -> bool:
+    return fact == "days" or fact.endswith("_days")
+
+
+def _sayable(fact: str, value: object) -> bool:
+    """Whether a sentence may use the fact: it is known, and not a span or count of nothing."""
+    counts = _is_days(fact) or fact.endswith("_count")
+    return value is not None and not (counts and isinstance(value, int | float) and value < 1)
 
 
 def short_id(value: str) -> str:

@@ -15,7 +15,7 @@ from babel.numbers import format_currency, format_decimal, format_percent
 
 MAX_NAME = 80
 _INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}  # controls, direction marks, line separators
-_LINK = re.compile(r"(?i)(://|www\.)")
+_LIVE = re.compile(r"(?i)(://|www\.|=\?|\?=)")  # links, and the marks of an encoded word in a header
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,8 @@ class Formats:
         """Whole units: what is at risk is an estimate."""
         if not currency:
             return self.number(round(value)).text
-        return str(format_currency(round(value), currency, "¤#,##0", locale=self.locale, currency_digits=False))
+        pattern = self.locale.currency_formats["standard"].pattern.replace(".00", "")
+        return str(format_currency(round(value), currency, pattern, locale=self.locale, currency_digits=False))
 
     def day(self, value: str) -> str:
         """``May 3`` for an ISO date, or for a moment as the day it falls on where the recipient is."""
@@ -88,7 +89,7 @@ class Formats:
 def name(value: str) -> str:
     """Text from data as short text in one line: no controls, no direction marks, nothing that a mailer makes a link."""
     kept = "".join(" " if unicodedata.category(sign) in _INVISIBLE else sign for sign in value)
-    flat = _LINK.sub(lambda found: " ".join(found[0]), " ".join(kept.split()))
+    flat = _LIVE.sub(lambda found: " ".join(found[0]), " ".join(kept.split()))
     return flat if len(flat) <= MAX_NAME else flat[: MAX_NAME - 1].rstrip() + "…"
 
 

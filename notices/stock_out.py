@@ -9,7 +9,6 @@ from notices.card import Bar, Card, Links, Voice
 from notices.formats import Number, name
 
 MAX_LINES = 20
-MAX_REASONS = 5
 COLUMNS = ("article", "chance", "on_hand", "units_per_day", "expected_date", "order_by", "quantity", "value_at_risk")
 ALWAYS = ("article", "chance")
 
@@ -34,7 +33,7 @@ def card(stage: str, evidence: Mapping[str, Any], voice: Voice, links: Links) ->
         columns=tuple(say(f"stock_out.column.{column}") for column in columns),
         rows=tuple(_row(line, columns, voice) for line in shown),
         more=_more(len(lines) - len(shown), voice),
-        reasons=_reasons(shown, voice),
+        reasons=(),
         next=say("stock_out.next"),
         action=say("stock_out.action"),
         reach=say("stock_out.reach"),
@@ -46,6 +45,7 @@ def _row(line: Mapping[str, Any], columns: Sequence[str], voice: Voice) -> Bar:
     return Bar(
         cells=tuple(_cell(line, column, voice) for column in columns),
         percent=round(100 * min(max(line["probability"], 0.0), 1.0)),
+        reason=voice.reasons(line, 1)[0],
     )
 
 
@@ -66,11 +66,3 @@ def _cell(line: Mapping[str, Any], column: str, voice: Voice) -> str:
 
 def _more(hidden: int, voice: Voice) -> str:
     return voice.catalog.text("stock_out.more", count=Number(hidden, str(hidden))) if hidden > 0 else ""
-
-
-def _reasons(lines: Sequence[Mapping[str, Any]], voice: Voice) -> tuple[str, ...]:
-    """The main reason of the lines that matter most."""
-    return tuple(
-        voice.catalog.text("stock_out.reason", article=name(line["sku_id"]), reason=voice.reasons(line, 1)[0])
-        for line in lines[:MAX_REASONS]
-    )
