@@ -5,9 +5,11 @@ Addresses are masked before they reach a page; the body is shown as the recipien
 
 from __future__ import annotations
 
+import contextlib
 import email
+import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.message import EmailMessage
@@ -56,7 +58,7 @@ class Mailbox:
         for folder in FOLDERS:
             at = self.root / folder
             if at.is_dir():
-                found += [(file.stat().st_mtime_ns, file.name, file) for file in at.iterdir() if file.is_file()]
+                found += _dated(at)
         return {name.split(":")[0]: file for _, name, file in sorted(found, reverse=True)}
 
     def headings(self, keys: Sequence[str], files: dict[str, Path]) -> list[Heading]:
@@ -94,6 +96,14 @@ class Mailbox:
                 delivered_at=datetime.fromtimestamp(file.stat().st_mtime, tz=UTC),
             )
         return known
+
+
+def _dated(folder: Path) -> Iterator[tuple[int, str, Path]]:
+    """When each mail of a folder was written. One that a mail program moves away meanwhile is not there any more."""
+    for entry in os.scandir(folder):
+        with contextlib.suppress(FileNotFoundError):
+            if entry.is_file():
+                yield entry.stat().st_mtime_ns, entry.name, Path(entry.path)
 
 
 def _part(message: EmailMessage, kind: str) -> str | None:

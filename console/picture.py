@@ -66,4 +66,4 @@ def rail(points: dict[str, object], spans: dict[str, tuple[object, object]]) -> 
         return round(2 + 96 * (value - earliest).total_seconds() / length, 2)
 
     marks = [Mark(name, place(first), max(0.8, place(last) - place(first))) for name, (first, last) in over.items()]
-    return marks + [Mark(name, place(value)) for name, value in at.items()]
+    return [Mark(name, place(value)) for name, value in at.items()] + marks

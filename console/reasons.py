@@ -20,6 +20,7 @@ from notices.formats import Formats
 NOT_FACTS = ("reasons", "kind", "items", "probability", "window", "last_scan", "open_inbound", "recipient_id", "as_of",
              "currency", "order_id", "sku_id")  # fmt: skip
 MONEY = ("value", "value_at_risk")
+CODES = ("snapshot", "category")
 COMPUTED = {
     "units_per_day", "expected_date", "order_by", "quantity", "value_at_risk", "horizon_days", "snapshot", "before"
 }  # fmt: skip
@@ -81,6 +82,8 @@ def facts(evidence: Mapping[str, Any]) -> list[Fact]:
 
 def _value(evidence: Mapping[str, Any], name: str) -> str:
     value = evidence[name]
+    if name in CODES:
+        return plain(value)
     return money(value, evidence.get("currency")) if name in MONEY else fact(value)
 
 

@@ -40,7 +40,7 @@ DECISIONS = {
 # Why a decision was what it was: the reasons of notices.decide and notices.limits.
 DECISION_REASONS = {
     "worth_telling": "telling is worth more than it costs",
-    "line_of_digest": "a line of the day's digest",
+    "line_of_digest": "telling is worth more than it costs",
     "quiet_hours": "night for the recipient; it goes out in the morning",
     "zone_unknown": "no time zone is known, so any hour counts as quiet",
     "no_hour_before_it_expires": "it would be stale before the recipient's quiet hours end",

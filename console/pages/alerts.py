@@ -81,6 +81,7 @@ def _row(row: RowMapping) -> dict[str, Any]:
         "reasons": reasons[:REASONS_IN_A_ROW],
         "more_reasons": max(0, len(reasons) - REASONS_IN_A_ROW),
         "at_stake": at_stake(evidence),
+        "currency": evidence.get("currency"),
         "link": f"/cases/{row['case_id']}" if row["case_id"] else f"/decisions/{row['decision_id']}",
     }
 

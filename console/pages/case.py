@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -131,9 +131,15 @@ def _rail(evidence: dict[str, Any], kind: str) -> list[Mark]:
     window = record(evidence.get("window"))
     now = evidence.get("as_of")
     if kind == "late_delivery":
-        points = {"now": now, "promise": evidence.get("promised_at"), "likely": window.get("p50")}
-        return rail(points, {"span": (window.get("p10"), window.get("p90"))})
+        points = {"now": now, "promise": evidence.get("promised_at"), "likely": _within(window.get("p50"), 12)}
+        return rail(points, {"span": (window.get("p10"), _within(window.get("p90"), 24))})
     return rail({"now": now, "promise": evidence.get("expected_date"), "likely": evidence.get("order_by")}, {})
+
+
+def _within(day: object, hours: int) -> datetime | None:
+    """A moment of a day that is known by its date only: its middle, or its end."""
+    at = moment(day)
+    return at + timedelta(hours=hours) if at is not None else None
 
 
 def _timeline(story: Story, evidence: dict[str, Any], now: datetime) -> list[Moment]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -28,10 +29,27 @@ def one_run(request: Request, desk: DeskHere, run_id: str) -> Response:
         dates=dates,
         run=run,
         took=took(run["started_at"], run["ended_at"]),
+        matrix=_matrix(record(run["counts"])),
         counts=_flat(record(run["counts"])),
         versions=_flat(record(run["versions"])),
         next_step=words.NEXT_STEPS.get(run["status"], ""),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Matrix:
+    """Figures of the same kind for several tables: one row each."""
+
+    columns: list[str]
+    rows: list[tuple[str, list[Any]]]
+
+
+def _matrix(counts: Mapping[str, Any]) -> Matrix | None:
+    """Ingest's figures, table by table; None where the figures are of another shape."""
+    if not counts or not all(isinstance(value, Mapping) for value in counts.values()):
+        return None
+    columns = list(dict.fromkeys(key for value in counts.values() for key in value))
+    return Matrix(columns, [(name, [value.get(key) for key in columns]) for name, value in counts.items()])
 
 
 def _flat(values: Mapping[str, Any], before: str = "") -> list[tuple[str, str, bool]]:

@@ -86,7 +86,7 @@ def _step(run: RowMapping) -> StepRow:
         status=run["status"],
         message=run["message"] or "",
         next_step=words.NEXT_STEPS.get(run["status"], ""),
-        counts=_counts(run),
+        counts=run["message"] if run["message"] and run["status"] not in NEEDS_A_PERSON else _counts(run),
         started_at=run["started_at"],
         took=took(run["started_at"], run["ended_at"]),
     )

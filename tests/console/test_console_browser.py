@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import socket
 import sqlite3
-import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import uvicorn
 from browser import Page, browser, chromium
 from conftest import app_of
+from console_server import served
 
 WIDTHS = (375, 1280)
 CONTRAST = """(() => {
@@ -44,20 +41,8 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
 
 @pytest.fixture(scope="module")
 def address(filled_home: Path) -> Iterator[str]:
-    """The console, served for real on a free port."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    server = uvicorn.Server(
-        uvicorn.Config(app_of(filled_home), host="127.0.0.1", port=port, log_level="error", ws="none")
-    )
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        time.sleep(0.02)
-    yield f"http://127.0.0.1:{port}"
-    server.should_exit = True
-    thread.join(10)
+    with served(app_of(filled_home)) as url:
+        yield url
 
 
 @pytest.fixture(scope="module")

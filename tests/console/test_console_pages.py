@@ -100,7 +100,7 @@ def test_every_link_of_every_page_leads_somewhere(client):
 
 def test_alerts_are_sorted_filtered_and_searched(client, filled_home):
     html = client.get("/alerts").text
-    gains = [float(gain.replace(",", "")) for gain in re.findall(r'data-label="Gain">\+([\d,.]+)', html)]
+    gains = [float(gain.replace(",", "")) for gain in re.findall(r'data-label="Gain">\+R\$\u00a0([\d,.]+)', html)]
     assert len(gains) == 50
     assert gains == sorted(gains, reverse=True)
     by_chance = words_of(client.get("/alerts?sort=chance").text)
@@ -184,7 +184,7 @@ def test_notices_show_what_the_relay_said(client):
 def test_a_step_shows_figures_versions_and_message(client, filled_home):
     run_id = one(filled_home, "SELECT run_id FROM runs WHERE step = 'ingest' AND day = '2026-03-01'")
     said = words_of(client.get(f"/runs/{run_id}").text)
-    assert "orders · rows in 6,014" in said
+    assert "Rows in Rows kept Rows quarantined orders 6,014 6,002 12" in said
     assert "Version of shipment events 14" in said
 
 
