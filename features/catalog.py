@@ -1,0 +1,58 @@
+"""Every feature of every target, and the one way to compute them."""
+
+from __future__ import annotations
+
+from functools import reduce
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from features import parcel, promise, scans, scopes
+from features.known import Known, span_of
+from features.order_base import order_base
+from features.spec import ORDER_KEYS, SERIES_KEYS, Feature, FeatureError, FeatureGroup
+from lake.store import Lake
+
+GROUPS: dict[str, tuple[FeatureGroup, ...]] = {
+    "late_delivery": (promise.GROUP, scans.GROUP, parcel.GROUP, *scopes.GROUPS),
+    "stock_out": (),
+}
+
+
+def groups_of(target: str) -> tuple[FeatureGroup, ...]:
+    """The groups a target is predicted from. Raises FeatureError for a target that the catalog does not have."""
+    if target not in GROUPS:
+        raise FeatureError(f"there is no target {target}; the catalog has {', '.join(sorted(GROUPS))}.")
+    return GROUPS[target]
+
+
+def features_of(target: str) -> tuple[Feature, ...]:
+    """Every feature of a target, in the order of its columns."""
+    return tuple(feature for group in groups_of(target) for feature in group.features)
+
+
+def build(target: str, lake: Lake, subjects: DataFrame) -> DataFrame:
+    """All features of a target: one row per row of ``subjects``, its columns first, then every feature as a double.
+
+    subjects: late_delivery order_id, as_of; stock_out seller_id, sku_id, as_of; unique; further columns are kept. Reads
+    recorded_at < as_of only. An empty frame of subjects gives an empty frame.
+    """
+    known = span_of(lake, subjects)
+    if known is None:
+        nothing = [F.lit(None).cast("double").alias(feature.name) for feature in features_of(target)]
+        return subjects.select("*", *nothing)
+    parts = [known.once(group.name, lambda g=group: group_rows(g, known, subjects)) for group in groups_of(target)]
+    return reduce(_beside, parts, subjects)
+
+
+def group_rows(group: FeatureGroup, known: Known, subjects: DataFrame) -> DataFrame:
+    """One group's rows: its keys and features for each subject."""
+    rows = known.once("subjects", lambda: subjects.select(*group.keys))
+    if group.keys == ORDER_KEYS:
+        rows = known.once("order_base", lambda: order_base(known, rows))
+    return group.build(known, rows)
+
+
+def _beside(left: DataFrame, right: DataFrame) -> DataFrame:
+    keys = [key for key in (*ORDER_KEYS, *SERIES_KEYS) if key in right.columns]
+    return left.join(right, list(dict.fromkeys(keys)), "left")
