@@ -5,5 +5,6 @@ from sources.simulator.reactions import Notices, ReactionsError
 from sources.simulator.world import World, WorldExistsError, WorldSummary, write_world
 
 __all__ = [
-    "Notices", "ParametersError", "ReactionsError", "World", "WorldExistsError", "WorldParameters", "WorldSummary", "write_world",
+    "Notices", "ParametersError", "ReactionsError", "World", "WorldExistsError", "WorldParameters", "WorldSummary",
+    "write_world",
 ]  # fmt: skip

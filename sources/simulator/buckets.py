@@ -1,7 +1,7 @@
 """Rows that wait for their day: kept in memory up to a bound, beyond it on disk.
 
-A parcel's whole life is drawn on the day it is ordered, and its scans become known over the weeks that follow. Waiting rows
-are small beside a day's work, but at 50 million orders they are not: past the bound they move to scratch files.
+A parcel's whole life is drawn on the day it is ordered, and its scans become known over the weeks that follow. Waiting
+rows are small beside a day's work, but at 50 million orders they are not: past the bound they move to scratch files.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ MEMORY_BOUND_BYTES = 256 * 2**20
 class DayBuckets:
     """Tables of rows by name and day index."""
 
-    def __init__(self, scratch: Path, bound: int = MEMORY_BOUND_BYTES) -> None:
+    def __init__(self, scratch: Path, bound: int) -> None:
         self._scratch = scratch
         self._bound = bound
         self._bytes = 0
@@ -32,8 +32,8 @@ class DayBuckets:
         """Put each row where its day is. day: (rows,) day indexes. The order of rows within a day is kept."""
         order = np.argsort(day, kind="stable")
         sorted_day = day[order]
-        bounds = np.flatnonzero(np.append(True, sorted_day[1:] != sorted_day[:-1])) if day.size else []
-        ends = np.append(bounds[1:], day.size) if day.size else []
+        bounds: Ints = np.flatnonzero(np.append(True, sorted_day[1:] != sorted_day[:-1])) if day.size else day
+        ends = np.append(bounds[1:], day.size) if day.size else day
         for low, high in zip(bounds, ends, strict=True):
             part = rows.take(pa.array(order[low:high]))  # a copy: a slice would keep the whole chunk alive
             self._waiting[name, int(sorted_day[low])].append(part)

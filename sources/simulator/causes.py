@@ -1,7 +1,7 @@
 """What goes wrong behind the scenes: chains of states per hub, route, seller and article, a step a day.
 
-A hub slows before it backs up, a seller slips before they fall behind: level 1 is the trace, level 2 hurts. All chains are
-Markov with known steps, which is what makes the true probabilities computable.
+A hub slows before it backs up, a seller slips before they fall behind: level 1 is the trace, level 2 hurts. All chains
+are Markov with known steps, which is what makes the true probabilities computable.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ def _two(onset: float, end: float) -> Floats:
     return np.array([[1 - onset, onset], [end, 1 - end]])
 
 
-HUB = Chain("hub_backlog", _three(0.0045, 0.20, 0.15, 0.18), _three(0.010, 0.20, 0.18, 0.18))
-ROUTE = Chain("route_lost", _two(0.0045, 0.20), _two(0.0045, 0.20))
-SELLER = Chain("seller_behind", _three(0.007, 0.20, 0.12, 0.15), _three(0.012, 0.20, 0.15, 0.15))
+HUB = Chain("hub_backlog", _three(0.0066, 0.20, 0.20, 0.27), _three(0.011, 0.20, 0.22, 0.27))
+ROUTE = Chain("route_lost", _two(0.0055, 0.24), _two(0.0055, 0.24))
+SELLER = Chain("seller_behind", _three(0.009, 0.20, 0.15, 0.21), _three(0.014, 0.20, 0.18, 0.21))
 SUPPLIER = Chain("supplier_late", _two(0.006, 0.06), _two(0.006, 0.06))
 MISCOUNT = Chain("stock_miscounted", _two(0.0025, 0.10), _two(0.0025, 0.10))
 MISLEADING = Chain("listing_misleads", _two(0.0006, 0.012), _two(0.0006, 0.012))

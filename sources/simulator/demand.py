@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -112,7 +113,7 @@ def chunks(count: Ints, sellers: Sellers) -> list[tuple[int, int]]:
     part = orders // CHUNK_LINES
     last = np.flatnonzero(np.append(np.diff(part) > 0, True))
     bounds = np.concatenate([[0], ends[last]])
-    return [(int(a), int(b)) for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
+    return [(int(a), int(b)) for a, b in pairwise(bounds)]
 
 
 def wishes(

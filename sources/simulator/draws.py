@@ -1,7 +1,7 @@
 """Random numbers by name: each stream of each day or entity has its own counter-based generator.
 
-A draw depends on the seed, the stream's name and its keys alone, not on what else was drawn before. So a reaction, or an
-article that is out of stock, changes only what it touches, and two worlds can be compared number by number.
+A draw depends on the seed, the stream's name and its keys alone, not on what else was drawn before. So a reaction, or
+an article that is out of stock, changes only what it touches, and two worlds can be compared number by number.
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ from sources.simulator.parameters import WorldParameters
 
 ORDERS_PER_SELLER, ORDERS_PER_BUYER, MIN_SELLERS = 240, 1.7, 8
 MAX_ARTICLES = 24
+JOINS_FESTIVAL = 0.7
 EXPECTED_FILL = 0.95
 """Share of wanted orders that find stock, so that ``orders`` is what is placed."""
 CATEGORIES = (
@@ -33,7 +34,8 @@ class Sellers:
     """limit: place in LIMITS. main, other: carriers. main_share: parcels that go with main.
 
     care: how much of the needed stock they aim for. review_days: how often they look. forgets: chance to skip a look.
-    lead_days: median lead time of their supplier. lead_spread: its log-standard deviation. cover_days: what an order covers.
+    lead_days: median lead time of their supplier. lead_spread: its log-standard deviation. cover_days: what an order
+    covers.
     """
 
     region: Ints
@@ -170,7 +172,7 @@ def make_skus(parameters: WorldParameters, sellers: Sellers, ordinary_days: floa
         price=np.round(price, 2),
         weight_g=np.round(grams / 10) * 10,
         rate=weight / weight.sum() * parameters.orders / EXPECTED_FILL / ordinary_days,
-        joins=draws.uniform("sku_joins", seller.size) < 0.7,  # noqa: PLR2004: seven of ten take part
+        joins=draws.uniform("sku_joins", seller.size) < JOINS_FESTIVAL,
     )
 
 

@@ -1,7 +1,8 @@
 """A parcel's life, day by day: waiting for hand-over, through hubs and legs to the door, or to an end on the way.
 
-Steps, each entered with a scan: 0 waiting for hand-over, 1 picked up, 2 first hub, 3 first leg, 4 gateway hub, 5 second leg,
-6 last hub, 7 last mile, 8 out for delivery, 9 delivered. A step that a path does not have takes no time and no scan.
+Steps, each entered with a scan: 0 waiting for hand-over, 1 picked up, 2 first hub, 3 first leg, 4 gateway hub, 5
+second leg, 6 last hub, 7 last mile, 8 out for delivery, 9 delivered. A step that a path does not have takes no time
+and no scan.
 """
 
 from __future__ import annotations
@@ -116,11 +117,13 @@ def seller_cancels(level: Ints, miscounted: Ints) -> Floats:
 
 
 def _open(days: Days, country: Ints, day: Ints) -> Ints:
-    return days.next_open[country, np.minimum(day, days.next_open.shape[1] - 1)]
+    return np.asarray(days.next_open[country, np.minimum(day, days.next_open.shape[1] - 1)])
 
 
 def law_of(step: int, path: Ints, day: Ints, road: Road) -> tuple[str, Ints, Floats]:
-    """The distribution that rules a step begun on ``day``: its table's name, its row, and the chance of being lost in it."""
+    """The distribution that rules a step begun on ``day``: its table's name, its row, and the chance of being lost in
+    it.
+    """
     paths = road.paths
     row = np.zeros(path.size, dtype=np.int64)
     if step in HUBS:

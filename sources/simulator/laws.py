@@ -1,7 +1,7 @@
 """The laws of the world: how long each step takes and how likely each trouble is, given the state of its cause.
 
-Every number that decides a fate stands here. ``journey`` and ``problems`` draw from these laws, ``oracle`` computes the true
-probabilities from the same ones, so there is no second copy that could differ. Durations are in whole days.
+Every number that decides a fate stands here. ``journey`` and ``problems`` draw from these laws, ``oracle`` computes
+the true probabilities from the same ones, so there is no second copy that could differ. Durations are in whole days.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ _LEG = {
 _REROUTED = (0.0, 0.0, 0.0, 0.0, 0.06, 0.12, 0.18, 0.20, 0.18, 0.12, 0.08, 0.06)
 _LAST_MILE = (0.60, 0.38, 0.02)
 
-HUB_LOSS = (0.0020, 0.004, 0.040)
+HUB_LOSS = (0.0024, 0.005, 0.045)
 """Chance that a parcel never leaves a hub, by the hub's level."""
-LEG_LOSS = (0.0020, 0.040)
+LEG_LOSS = (0.0024, 0.045)
 """Chance that a parcel never ends a leg, by the route's level."""
 LOST_DECLARED = (16, 23)
 """Days without a scan after which the carrier declares a parcel lost: from, to (exclusive), all alike."""

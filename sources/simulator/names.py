@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -34,7 +36,7 @@ def sku_ids(number: Ints) -> pa.Array:
     return numbered("k", number, 7)
 
 
-def chosen(texts: tuple[str, ...] | list[str | None], place: Ints) -> pa.Array:
+def chosen(texts: Sequence[str | None], place: Ints) -> pa.Array:
     """One of a few texts per position."""
     return pa.array(list(texts), pa.string()).take(pa.array(place))
 

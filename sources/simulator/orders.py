@@ -28,7 +28,8 @@ ORDERS_OF_A_DAY = 10**8
 
 @dataclass(frozen=True)
 class Orders:
-    """Orders of one chunk of one day. Times in microseconds since 1970, days as indexes; NEVER where it does not happen.
+    """Orders of one chunk of one day. Times in microseconds since 1970, days as indexes; NEVER where it does not
+    happen.
 
     line_order: (lines,) the position of each line's order; the other line_ arrays go with it.
     """
@@ -81,7 +82,9 @@ class Market:
 
 
 def promise_table(paths: Paths) -> Ints:
-    """(limits, paths) days from order to promise: kept by PROMISE_KEPT of parcels when all is well, and a day to spare."""
+    """(limits, paths) days from order to promise: kept by PROMISE_KEPT of parcels when all is well, and a day to
+    spare.
+    """
     table = np.zeros((len(laws.LIMITS), paths.kind.size), dtype=np.int64)
     kinds = np.stack([paths.kind, paths.leg_1, paths.leg_2])
     distinct, inverse = np.unique(kinds, axis=1, return_inverse=True)
@@ -166,7 +169,9 @@ def _buyer(country: Ints, uniform: Floats, buyers: Buyers) -> tuple[Ints, Ints]:
 
 
 def _approved(created_us: Ints, payment: Ints, fast: Floats, slow: Floats) -> Ints:
-    """When an order was approved: minutes after it was placed, or days for a bank slip; far in the future if never paid."""
+    """When an order was approved: minutes after it was placed, or days for a bank slip; far in the future if never
+    paid.
+    """
     minutes = 1 + 40 * fast**2
     is_slip = payment == SLIP
     slip_days = 0.4 + 2.3 * slow

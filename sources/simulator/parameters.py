@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 COUNTRIES = ("BR", "US")
 MIN_ORDERS, MAX_ORDERS = 2_000, 50_000_000
 MIN_DAYS, MAX_DAYS = 30, 1_500
+THURSDAY = 3
 TAIL_DAYS = 90
 """Days after the last order in which its fate is still followed, for the truth alone."""
 
@@ -22,8 +23,8 @@ class WorldParameters:
 
     orders: expected number over the whole span; entities (sellers, articles, buyers) are scaled from it.
     first_day, days: UTC days on which orders are placed and rows become known; nothing after them is written.
-    festival_start: first day of the sales festival; None takes the last Monday before Black Friday that fits, or, in
-        a span without one, the Monday nearest the middle. festival_days: its length; 0 leaves it out.
+    festival_start: first day of the sales festival; None takes the day before Black Friday or, in a span without one,
+        the Thursday before the middle. festival_days: its length; 0 leaves it out.
     festival_factor: how many times the orders of an ordinary day.
     truth_every_day: true probabilities for each open order at every midnight, not only at the snapshots.
     Raises ParametersError naming the value and what is allowed.
@@ -35,7 +36,7 @@ class WorldParameters:
     days: int = 180
     countries: tuple[str, ...] = COUNTRIES
     festival_start: date | None = None
-    festival_days: int = 7
+    festival_days: int = 4
     festival_factor: float = 10.0
     truth_every_day: bool = False
 
@@ -80,13 +81,13 @@ def _require(name: str, found: int, low: int, high: int) -> None:
 
 
 def _festival_within(first_day: date, days: int, length: int) -> date:
-    """The week of Black Friday where the span holds it and a week before it, else the Monday nearest the middle."""
+    """The day before Black Friday where the span holds it and a week before it, else the Thursday before the middle."""
     last = first_day + timedelta(days=days - length)
     for year in (first_day.year, first_day.year + 1, first_day.year + 2, first_day.year + 3):
         november = date(year, 11, 1)
-        first_thursday = november + timedelta(days=(3 - november.weekday()) % 7)
-        monday = first_thursday + timedelta(days=21 - 3)
-        if first_day + timedelta(days=7) <= monday <= last:
-            return monday
+        first_thursday = november + timedelta(days=(THURSDAY - november.weekday()) % 7)
+        thursday = first_thursday + timedelta(days=21)
+        if first_day + timedelta(days=7) <= thursday <= last:
+            return thursday
     middle = first_day + timedelta(days=days // 2)
-    return middle - timedelta(days=middle.weekday())
+    return middle - timedelta(days=(middle.weekday() - THURSDAY) % 7)

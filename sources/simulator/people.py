@@ -19,27 +19,37 @@ from sources.simulator.geography import CODES, LOCALE, REGIONS
 CHUNK = 200_000
 CONSENTS = 0.93
 GIVEN = {
-    "pt-BR": ("Ana", "Bruno", "Camila", "Daniel", "Eduarda", "Felipe", "Gabriela", "Heitor", "Isabela", "João", "Larissa", "Marcos",
-              "Natália", "Otávio", "Paula", "Rafael", "Sofia", "Thiago", "Vitória", "Yuri"),
-    "en": ("Alice", "Brandon", "Carol", "Derek", "Emily", "Frank", "Grace", "Henry", "Irene", "Jack", "Kelly", "Liam",
-           "Megan", "Nathan", "Olivia", "Peter", "Rachel", "Sam", "Tara", "Walter"),
+    "pt-BR": (
+        "Ana", "Bruno", "Camila", "Daniel", "Eduarda", "Felipe", "Gabriela", "Heitor", "Isabela", "João",
+        "Larissa", "Marcos", "Natália", "Otávio", "Paula", "Rafael", "Sofia", "Thiago", "Vitória", "Yuri",
+    ),
+    "en": (
+        "Alice", "Brandon", "Carol", "Derek", "Emily", "Frank", "Grace", "Henry", "Irene", "Jack",
+        "Kelly", "Liam", "Megan", "Nathan", "Olivia", "Peter", "Rachel", "Sam", "Tara", "Walter",
+    ),
 }  # fmt: skip
 FAMILY = {
-    "pt-BR": ("Almeida", "Barbosa", "Cardoso", "Dias", "Esteves", "Ferreira", "Gomes", "Lima", "Moreira", "Nascimento", "Oliveira",
-              "Pereira", "Ribeiro", "Santos", "Teixeira", "Vieira"),
-    "en": ("Adams", "Baker", "Carter", "Dixon", "Ellis", "Foster", "Graham", "Hughes", "Jensen", "Keller", "Lawson", "Miller",
-           "Norris", "Parker", "Reed", "Turner"),
+    "pt-BR": (
+        "Almeida", "Barbosa", "Cardoso", "Dias", "Esteves", "Ferreira", "Gomes", "Lima",
+        "Moreira", "Nascimento", "Oliveira", "Pereira", "Ribeiro", "Santos", "Teixeira", "Vieira",
+    ),
+    "en": (
+        "Adams", "Baker", "Carter", "Dixon", "Ellis", "Foster", "Graham", "Hughes",
+        "Jensen", "Keller", "Lawson", "Miller", "Norris", "Parker", "Reed", "Turner",
+    ),
 }  # fmt: skip
 SHOPS = ("Casa", "Loja", "Ponto", "Mundo", "Canto", "Empório", "Feira", "Armazém")
 SCHEMA = pa.schema([
-    ("person_id", pa.string()), ("role", pa.string()), ("name", pa.string()), ("email", pa.string()), ("locale", pa.string()),
-    ("time_zone", pa.string()), ("region", pa.string()), ("consent", pa.bool_()),
+    ("person_id", pa.string()), ("role", pa.string()), ("name", pa.string()), ("email", pa.string()),
+    ("locale", pa.string()), ("time_zone", pa.string()), ("region", pa.string()), ("consent", pa.bool_()),
 ])  # fmt: skip
 _PLAIN = str.maketrans("áàâãéêíóôõúçÁÉÍÓÚ", "aaaaeeioooucAEIOU")
 
 
 def write_people(path: Path, buyers: Buyers, sellers: Sellers, draws: Draws) -> int:
-    """Write ``people.parquet``: one row per seller and buyer, with the raw account ids of the tables. Returns the rows."""
+    """Write ``people.parquet``: one row per seller and buyer, with the raw account ids of the tables. Returns the
+    rows.
+    """
     rows = 0
     with pq.ParquetWriter(path, SCHEMA, compression="zstd") as writer:
         for table in _everybody(buyers, sellers, draws):

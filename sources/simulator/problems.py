@@ -26,7 +26,9 @@ AFTER, UNSENT, GAP, OVERDUE, BASE = range(5)
 
 @dataclass(frozen=True)
 class Choice:
-    """Something a buyer may do once per order. Happens where draw < chance. day: when it would; NEVER where it cannot."""
+    """Something a buyer may do once per order. Happens where draw < chance. day: when it would; NEVER where it
+    cannot.
+    """
 
     chance: Floats
     draw: Floats
@@ -68,7 +70,9 @@ class Problems:
 
 
 def find_problems(orders: Orders, journeys: Journeys, draws: Draws, chunk: int, places: Ints, count: int) -> Problems:
-    """The troubles of a chunk of orders. places: (n,) position of each order among the ``count`` wishes of its chunk."""
+    """The troubles of a chunk of orders. places: (n,) position of each order among the ``count`` wishes of its
+    chunk.
+    """
     uniform = draws.at("problems", orders.day, chunk).random((11, count))[:, places]
     bucket = ending(orders, journeys)
     delivered, over = journeys.delivered_day, journeys.over_day

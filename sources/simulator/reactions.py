@@ -1,7 +1,8 @@
 """How people react to notices, by known effects.
 
-A notice about an order makes its buyer less likely to write, to open a dispute and to review badly from then on. A reminder
-to a seller makes them order more with a known chance and delay. Both are applied to the very numbers that were drawn
+A notice about an order makes its buyer less likely to write, to open a dispute and to review badly from then on. A
+reminder to a seller makes them order more with a known chance and delay. Both are applied to the very numbers that
+were drawn
 anyway, so the difference between two worlds is the effect alone.
 """
 
@@ -33,7 +34,9 @@ class ReactionsError(ValueError):
 
 @dataclass(frozen=True)
 class Notices:
-    """Notices that were sent. told: order number -> first moment in microseconds. reminded: (article, microseconds, pieces or 0)."""
+    """Notices that were sent. told: order number -> first moment in microseconds. reminded: (article, microseconds,
+    pieces or 0).
+    """
 
     told: dict[int, int]
     reminded: list[tuple[int, int, int]]
@@ -45,7 +48,8 @@ class Notices:
     def add(self, rows: Iterable[dict[str, object]]) -> None:
         """Add notices: kind, recipient_id, object_id, sent_at, and for sellers perhaps quantity.
 
-        object_id: the order, or for kind stock_out the article, also as ``seller/article``. Others' objects are passed over.
+        object_id: the order, or for kind stock_out the article, also as ``seller/article``. Others' objects are passed
+        over.
         """
         for row in rows:
             sent, target = _microseconds(row["sent_at"]), str(row["object_id"]).rpartition("/")[2]
@@ -76,7 +80,9 @@ class Notices:
 
 
 def read_notices(path: Path | None) -> Notices:
-    """Notices from a Parquet or JSON-lines file; none where there is no path. Raises ReactionsError naming what is wrong."""
+    """Notices from a Parquet or JSON-lines file; none where there is no path. Raises ReactionsError naming what is
+    wrong.
+    """
     notices = Notices.none()
     if path is None:
         return notices

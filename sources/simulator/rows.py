@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from sources.simulator import names
-from sources.simulator.arrays import NEVER, Ints
+from sources.simulator.arrays import NEVER, Floats, Ints
 from sources.simulator.buckets import DayBuckets
 from sources.simulator.calendar import DAY_US
 from sources.simulator.draws import Draws
@@ -117,7 +117,7 @@ def shipment_rows(orders: Orders, market: Market, buckets: DayBuckets) -> None:
     buckets.add("shipments", day_of(recorded, market), table)
 
 
-def at_day(day: Ints, share: np.ndarray, market: Market) -> Ints:  # type: ignore[type-arg]
+def at_day(day: Ints, share: Floats, market: Market) -> Ints:
     """The moment at a share of a day, to the second, in microseconds; 0 where the day is NEVER."""
     seconds = (share * 86_400).astype(np.int64) * SECOND_US
     return np.where(day < NEVER, market.midnight_us + np.minimum(day, 10**5) * DAY_US + seconds, 0)

@@ -14,7 +14,16 @@ from sources.simulator.buckets import DayBuckets
 from sources.simulator.draws import Draws
 from sources.simulator.geography import N_HUBS, REGIONS, hub_name
 from sources.simulator.journey import (
-    DELIVERED, HUB_A, HUB_B, HUB_G, LAST_MILE, LEG_1, LEG_2, OUT, PICKUP, Journeys,
+    DELIVERED,
+    HUB_A,
+    HUB_B,
+    HUB_G,
+    LAST_MILE,
+    LEG_1,
+    LEG_2,
+    OUT,
+    PICKUP,
+    Journeys,
 )  # fmt: skip
 from sources.simulator.orders import Market, Orders
 from sources.simulator.rows import at_day, day_of
@@ -35,8 +44,8 @@ def scan_rows(
     at = draws.at("scans", orders.day, chunk)
     steps, share = _moments(orders, journeys, at.random((orders.count, DELIVERED + 1)))
     hub = _hubs(orders, market)
-    flat = [_begun(step, orders, journeys, share, hub) for step in steps]
-    flat += _ends(orders, journeys, share, at.random((3, orders.count)))
+    flat = [_begun(step, journeys, share, hub) for step in steps]
+    flat += _ends(journeys, share, at.random((3, orders.count)))
     place = np.concatenate([part[0] for part in flat])
     event = np.concatenate([np.full(part[0].size, part[1]) for part in flat])
     day = np.concatenate([part[2] for part in flat])
@@ -84,7 +93,7 @@ def _hubs(orders: Orders, market: Market) -> dict[int, Ints]:
     return {HUB_A: a, LEG_1: a, HUB_G: g, LEG_2: g, HUB_B: b, LAST_MILE: b}
 
 
-def _begun(step: int, orders: Orders, journeys: Journeys, share: Floats, hubs: dict[int, Ints]) -> Part:
+def _begun(step: int, journeys: Journeys, share: Floats, hubs: dict[int, Ints]) -> Part:
     """The scan with which a step begins, for the orders whose path has the step."""
     day = journeys.entered[:, step]
     there = np.flatnonzero((day < NEVER) & journeys.has[:, step])
@@ -92,7 +101,7 @@ def _begun(step: int, orders: Orders, journeys: Journeys, share: Floats, hubs: d
     return there, _BEGINS[step], day[there], share[there, step], hub
 
 
-def _ends(orders: Orders, journeys: Journeys, share: Floats, uniform: Floats) -> list[Part]:
+def _ends(journeys: Journeys, share: Floats, uniform: Floats) -> list[Part]:
     """Failed attempts (the first on the day the parcel went out), parcels sent back and parcels declared lost."""
     parts: list[Part] = []
     last = journeys.attempts.shape[1] - 1
@@ -115,4 +124,4 @@ def _delays(uniform: Floats) -> Ints:
     seconds = 30 + 1_500 * much**2
     seconds = np.where(kind < HOURS_LATE + DAYS_LATE, 3_600 * (1 + 14 * much), seconds)
     seconds = np.where(kind < DAYS_LATE, 86_400 * (0.8 + 2.4 * much), seconds)
-    return seconds.astype(np.int64) * 1_000_000
+    return np.asarray(seconds.astype(np.int64) * 1_000_000)

@@ -1,4 +1,6 @@
-"""The sellers' side as rows of the contract: stock, inbound, listings, promotions, calendar. Known on the day itself."""
+"""The sellers' side as rows of the contract: stock, inbound, listings, promotions, calendar. Known on the day
+itself.
+"""
 
 from __future__ import annotations
 

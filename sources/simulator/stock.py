@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sources.simulator.arrays import NEVER, Flags, Floats, Ints
-from sources.simulator.calendar import Days
+from sources.simulator.calendar import FESTIVAL_ANNOUNCED_DAYS, Days
 from sources.simulator.demand import MEAN_QUANTITY, SECOND_LINE, Wishes
 from sources.simulator.draws import Draws
 from sources.simulator.entities import Sellers, Skus
@@ -23,6 +23,10 @@ CANCELLED_SHARE = 0.02
 SUPPLIER_LATE_FACTOR = 1.9
 MIN_LEAD_DAYS, MAX_LEAD_DAYS = 1, 45
 SAFETY_DAYS = 3.0
+STOCK_UP_DAYS = 12
+"""Sellers want what the festival will take on the shelf this many days early."""
+TEACHES_SHARE = 0.5
+"""A day with stock for less than this share of it teaches a seller nothing about demand."""
 
 
 @dataclass
@@ -30,7 +34,8 @@ class Ledger:
     """State per article. on_hand: pieces. pace: the seller's estimate of pieces per ordinary day.
 
     due, ordered, expected, quantity: (slots, skus), day indexes and pieces of what is on the way; due NEVER where free,
-    negative due -d - 1 where it will be cancelled on day d. remind_day, remind_quantity: what a reminder will make them order.
+    negative due -d - 1 where it will be cancelled on day d. remind_day, remind_quantity: what a reminder will make
+    them order.
     """
 
     on_hand: Ints
@@ -45,7 +50,9 @@ class Ledger:
 
 @dataclass(frozen=True)
 class Sold:
-    """What came of one chunk's wishes. filled: (lines,) pieces. out_at: (skus,) share of the day at which it sold out, or 1."""
+    """What came of one chunk's wishes. filled: (lines,) pieces. out_at: (skus,) share of the day at which it sold out,
+    or 1.
+    """
 
     filled: Ints
     sold: Ints
@@ -64,7 +71,9 @@ class Arrivals:
 
 @dataclass(frozen=True)
 class Placed:
-    """Replenishments that were ordered on a day. lead_days: what the supplier will take; NEVER where it is cancelled."""
+    """Replenishments that were ordered on a day. lead_days: what the supplier will take; NEVER where it is
+    cancelled.
+    """
 
     sku: Ints
     quantity: Ints
@@ -131,17 +140,19 @@ def receive(ledger: Ledger, day: int) -> Arrivals:
 
 
 def learn_pace(ledger: Ledger, sold: Ints, in_stock: Floats, busy: Floats) -> None:
-    """Sellers learn from days in stock, and know that a festival day is not an ordinary one. busy: (skus,) the day's factor."""
-    seen = in_stock > 0.5  # noqa: PLR2004: half a day without stock teaches nothing
-    per_day = sold / np.maximum(in_stock, 0.5) / busy
+    """Sellers learn from days in stock, and know that a festival day is not an ordinary one. busy: (skus,) the day's
+    factor.
+    """
+    seen = in_stock > TEACHES_SHARE
+    per_day = sold / np.maximum(in_stock, TEACHES_SHARE) / busy
     ledger.pace = np.where(seen, ledger.pace + LEARNING_RATE * (per_day - ledger.pace), ledger.pace)
 
 
 def reorder(ledger: Ledger, day: int, days: Days, skus: Skus, sellers: Sellers, late: Flags, draws: Draws) -> Placed:
     """What sellers order at the end of ``day``: on their own on review days, or because a reminder asked for it.
 
-    late: (sellers,) whether their supplier is late. Lead times are drawn for every article, whether it orders or not, so
-    that one seller's order moves nothing for another.
+    late: (sellers,) whether their supplier is late. Lead times are drawn for every article, whether it orders or not,
+    so that one seller's order moves nothing for another.
     """
     seller, count = skus.seller, skus.count
     at = draws.at("reorder", day)
@@ -181,12 +192,14 @@ def _place(
 
 
 def coming_demand(pace: Floats, day: int, span: Floats, days: Days, skus: Skus, sellers: Sellers) -> Floats:
-    """Pieces a seller expects to sell in the next ``span`` days: ordinary days, and the festival once it is announced."""
+    """Pieces a seller expects to sell in the next ``span`` days: ordinary days, and the festival once it is
+    announced.
+    """
     start = np.flatnonzero(days.festival)
     expected = pace * span
-    if start.size == 0 or not start[0] - 30 <= day < start[-1]:  # noqa: PLR2004: announced 30 days before
+    if start.size == 0 or not start[0] - FESTIVAL_ANNOUNCED_DAYS <= day < start[-1]:
         return expected
     left = start[start > day]
-    inside = np.clip(day + span + 12 - left[0] + 1, 0, left.size)  # they stock up a few days early
+    inside = np.clip(day + span + STOCK_UP_DAYS - left[0] + 1, 0, left.size)
     factor = days.demand[sellers.country[skus.seller], left[0]] - 1
     return np.asarray(expected + pace * factor * inside * sellers.prepares[skus.seller])

@@ -1,7 +1,8 @@
 """What only the world knows, written to ``truth/`` beside the tables. No product code reads it.
 
-causes: episodes of every cause. outcomes: how each order ended in a world in which nobody is told, and which of its troubles
-telling would have prevented. demand: what buyers wanted, sold or not. lead_times: what each replenishment takes.
+causes: episodes of every cause. outcomes: how each order ended in a world in which nobody is told, and which of its
+troubles telling would have prevented. demand: what buyers wanted, sold or not. lead_times: what each replenishment
+takes.
 """
 
 from __future__ import annotations
@@ -27,14 +28,16 @@ PROBLEMS = (
     "return_or_refund", "dispute", "bad_review", "will_contact",
 )  # fmt: skip
 CAUSES = pa.schema([
-    ("cause", pa.string()), ("entity", pa.string()), ("level", pa.int32()), ("first_day", pa.date32()), ("last_day", pa.date32()),
+    ("cause", pa.string()), ("entity", pa.string()), ("level", pa.int32()), ("first_day", pa.date32()),
+    ("last_day", pa.date32()),
 ])  # fmt: skip
 DEMAND = pa.schema([
-    ("sku_id", pa.string()), ("stock_day", pa.date32()), ("expected_orders", pa.float64()), ("wanted_pieces", pa.float64()),
-    ("sold_pieces", pa.float64()), ("out_at", pa.float64()),
+    ("sku_id", pa.string()), ("stock_day", pa.date32()), ("expected_orders", pa.float64()),
+    ("wanted_pieces", pa.float64()), ("sold_pieces", pa.float64()), ("out_at", pa.float64()),
 ])  # fmt: skip
 LEAD_TIMES = pa.schema([
-    ("inbound_id", pa.string()), ("sku_id", pa.string()), ("ordered_day", pa.date32()), ("lead_days", pa.int32()), ("reminded", pa.bool_()),
+    ("inbound_id", pa.string()), ("sku_id", pa.string()), ("ordered_day", pa.date32()), ("lead_days", pa.int32()),
+    ("reminded", pa.bool_()),
 ])  # fmt: skip
 OUTCOMES = pa.schema([
     ("order_id", pa.string()),
@@ -44,10 +47,9 @@ OUTCOMES = pa.schema([
 ])  # fmt: skip
 
 
-def cause_rows(levels: dict[Chain, Levels] | list[tuple[Chain, Levels]], first_day: date, days: int) -> pa.Table:
+def cause_rows(levels: list[tuple[Chain, Levels]], first_day: date, days: int) -> pa.Table:
     """Every episode of every cause within the span. An episode that lasts beyond it ends with it."""
-    rows = list(_episodes(levels if isinstance(levels, list) else list(levels.items()), first_day, days))
-    return pa.Table.from_pylist(rows, CAUSES)
+    return pa.Table.from_pylist(list(_episodes(levels, first_day, days)), CAUSES)
 
 
 def _episodes(levels: list[tuple[Chain, Levels]], first_day: date, days: int) -> Iterator[dict[str, object]]:
@@ -76,7 +78,9 @@ ENTITY_NAMES: dict[str, Callable[[int], str]] = {
 
 
 def demand_rows(rates: Floats, wanted: Ints, sold: Ints, out_at: Floats, day: int, first_day: date) -> pa.Table:
-    """One row per article: expected orders (its own, without second lines), pieces wanted and sold, share of the day it had stock."""
+    """One row per article: expected orders (its own, without second lines), pieces wanted and sold, share of the day
+    it had stock.
+    """
     count = rates.size
     return pa.table({
         "sku_id": names.sku_ids(np.arange(count)),
@@ -115,7 +119,9 @@ def outcome_rows(orders: Orders, journeys: Journeys, problems: Problems, first_d
 
 
 def outcome_days(orders: Orders, journeys: Journeys, problems: Problems) -> dict[str, Ints]:
-    """The day on which each problem became fact, NEVER where it did not; late_delivery: the day after the promised one."""
+    """The day on which each problem became fact, NEVER where it did not; late_delivery: the day after the promised
+    one.
+    """
     late = (problems.bucket > ON_TIME) & (problems.bucket < CANCELLED)
     contacts = problems.contacts.happens
     first_contact = np.where(contacts.any(axis=1), orders.approved_day + contacts.argmax(axis=1), NEVER)

@@ -1,7 +1,7 @@
 """Contacts, reviews and disputes as rows of the contract. Text in the buyer's language, mood by matter.
 
-Each row waits with its draw and its chance (columns ``_draw``, ``_chance``), because a notice that is sent before it happens
-can still prevent it; ``release`` decides on the day it would become known.
+Each row waits with its draw and its chance (columns ``_draw``, ``_chance``), because a notice that is sent before it
+happens can still prevent it; ``release`` decides on the day it would become known.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sources.simulator import names
-from sources.simulator.arrays import NEVER, Floats, Ints
+from sources.simulator.arrays import Flags, Floats, Ints
 from sources.simulator.buckets import DayBuckets
 from sources.simulator.calendar import MICROSECONDS
 from sources.simulator.draws import Draws
@@ -32,6 +32,9 @@ EVIDENCE = ("photo", "tracking", None)
 RESOLUTIONS = ("buyer", "seller", "shared", "withdrawn")
 _RESOLVED = np.array([[0.55, 0.75, 0.95], [0.45, 0.70, 0.90], [0.80, 0.88, 0.95]])
 TEXT_SHARE = 0.6
+ONE_STAR, THREE_STARS, FOUR_STARS = 0.65, 0.08, 0.35
+"""Of bad reviews, those with one star; of the others, those with three, and with three or four."""
+WITH_EVIDENCE = 0.6
 HIDDEN = ("_number", "_draw", "_chance")
 
 
@@ -73,7 +76,7 @@ def _phrases(country: Ints, topic: Ints, mood: Ints, uniform: Floats) -> pa.Arra
         phrases, places = contact_texts(language)
         place[row] = np.array(places) + len(everything)
         everything += phrases
-    return names.chosen([*everything], place[country, topic, mood, (uniform < 0.5).astype(np.int64)])  # noqa: PLR2004: two each
+    return names.chosen([*everything], place[country, topic, mood, (uniform * 2).astype(np.int64)])
 
 
 def review_rows(
@@ -82,8 +85,8 @@ def review_rows(
     """Rows of ``reviews``, with the stars that a buyer gives who was not told (``_bad``) and who was (``_good``)."""
     order = np.flatnonzero(problems.review_given)
     uniform = draws.at("review_words", orders.day, chunk).random((5, orders.count))[:, order]
-    bad = np.where(uniform[0] < 0.65, 1, 2)  # noqa: PLR2004
-    good = 3 + (uniform[1] >= 0.08).astype(np.int64) + (uniform[1] >= 0.35)  # noqa: PLR2004
+    bad = 2 - (uniform[0] < ONE_STAR).astype(np.int64)
+    good = 3 + (uniform[1] >= THREE_STARS).astype(np.int64) + (uniform[1] >= FOUR_STARS)
     choice = problems.bad_review
     opens = np.array([region.open_hour for region in REGIONS])[orders.region[order]] / 24
     when = at_day(choice.day[order], opens + (0.99 - opens) * uniform[2], market)
@@ -144,7 +147,7 @@ def dispute_rows(
             "order_id": names.order_ids(number),
             "reason": names.chosen(REASONS, reason),
             "amount_claimed": pa.array(np.round(share * orders.value[order], 2)),
-            "evidence": names.chosen([*EVIDENCE], np.where(uniform[5] < 0.6, np.minimum(reason, 1), 2)),  # noqa: PLR2004
+            "evidence": names.chosen([*EVIDENCE], np.where(uniform[5] < WITH_EVIDENCE, np.minimum(reason, 1), 2)),
             "resolution": names.chosen(RESOLUTIONS, ends) if ends is not None else pa.nulls(order.size, pa.string()),
             "recorded_at": names.times(known),
             "_opened": names.times(at_day(opened, 0.48 + 0.5 * uniform[3], market)),
@@ -172,7 +175,7 @@ def release(name: str, rows: pa.Table, notices: Notices) -> pa.Table:
     )
 
 
-def _either(bad: np.ndarray, rows: pa.Table, what: str) -> pa.Array:  # type: ignore[type-arg]
+def _either(bad: Flags, rows: pa.Table, what: str) -> pa.Array:
     return pc.if_else(pa.array(bad), rows["_bad" + what], rows["_good" + what])
 
 

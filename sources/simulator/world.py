@@ -1,7 +1,8 @@
 """The world, day by day: demand, stock, orders, parcels, people, files.
 
-A day's orders are drawn whole, with all that will ever happen to them; what becomes known later waits in buckets for its day.
-So memory holds entities, one chunk of orders and the waiting rows (bounded, ``buckets``), whatever the size of the world.
+A day's orders are drawn whole, with all that will ever happen to them; what becomes known later waits in buckets for
+its day. So memory holds entities, one chunk of orders and the waiting rows (bounded, ``buckets``), whatever the size
+of the world.
 """
 
 from __future__ import annotations
@@ -18,23 +19,26 @@ import pyarrow.parquet as pq
 
 from lake.store import arrow_schema
 from lake.tables import CONTRACT
-from sources.simulator import causes, demand, entities, rows, scans, shelf, stock, truth, voices
-from sources.simulator.arrays import Floats, Ints
-from sources.simulator.buckets import DayBuckets
+from sources.simulator import causes, demand, entities, oracle, rows, scans, shelf, stock, truth, voices
+from sources.simulator.arrays import Flags, Floats, Ints
+from sources.simulator.buckets import MEMORY_BOUND_BYTES, DayBuckets
 from sources.simulator.calendar import DAY_US, make_days
 from sources.simulator.draws import Draws
-from sources.simulator.geography import N_HUBS, N_CARRIERS, N_REGIONS, make_paths
+from sources.simulator.geography import N_CARRIERS, N_HUBS, N_REGIONS, make_paths
 from sources.simulator.journey import Road, travel
+from sources.simulator.kernels import Sight
 from sources.simulator.orders import ORDERS_OF_A_DAY, Market, Orders, place_orders, promise_table
 from sources.simulator.parameters import WorldParameters
 from sources.simulator.people import write_people
 from sources.simulator.problems import find_problems
 from sources.simulator.reactions import SELLER_ACTS, SELLER_DELAYS, Notices, read_notices
+from sources.simulator.requests import request_rows
 from sources.simulator.writer import write_day
 
 LOG = logging.getLogger(__name__)
 SCHEMAS = {name: arrow_schema(table) for name, table in CONTRACT.items()}
 TRUTH_SCHEMAS = {"outcomes": truth.OUTCOMES, "demand": truth.DEMAND, "lead_times": truth.LEAD_TIMES}
+ORACLE_CHUNK = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +61,9 @@ class WorldExistsError(ValueError):
 def write_world(out: Path, parameters: WorldParameters, reactions: Path | None = None) -> WorldSummary:
     """Write a whole world into an empty or new folder ``out``: tables, ``people.parquet`` and ``truth/``.
 
-    reactions: notices that were sent (``reactions.read_notices``), to which people react. The same parameters and reactions
-    give the same bytes. Raises WorldExistsError where ``out`` holds anything, ReactionsError for a file that cannot be used.
+    reactions: notices that were sent (``reactions.read_notices``), to which people react. The same parameters and
+    reactions give the same bytes. Raises WorldExistsError where ``out`` holds anything, ReactionsError for a file that
+    cannot be used.
     """
     world = World(out, parameters, read_notices(reactions))
     for _ in world.days():
@@ -76,7 +81,9 @@ class _Counts:
 class World:
     """A world that is written a day at a time. ``notices`` may be added to between days: people react from then on."""
 
-    def __init__(self, out: Path, parameters: WorldParameters, notices: Notices) -> None:
+    def __init__(
+        self, out: Path, parameters: WorldParameters, notices: Notices, memory_bound_bytes: int = MEMORY_BOUND_BYTES
+    ) -> None:
         if out.exists() and any(out.iterdir()):
             raise WorldExistsError(f"{out} is not empty. Nothing was written. Remove it or name another folder.")
         out.mkdir(parents=True, exist_ok=True)
@@ -90,18 +97,18 @@ class World:
         self.paths = make_paths()
         self.levels = self._levels(strain)
         self.market = Market(
-            self.sellers, self.skus, entities.make_buyers(parameters), self.paths, self.days_, promise_table(self.paths),
-            parameters.midnight_us, self.levels[causes.SELLER.name], self.levels[causes.MISCOUNT.name],
-            self.levels[causes.MISLEADING.name],
+            self.sellers, self.skus, entities.make_buyers(parameters), self.paths, self.days_,
+            promise_table(self.paths), parameters.midnight_us, self.levels[causes.SELLER.name],
+            self.levels[causes.MISCOUNT.name], self.levels[causes.MISLEADING.name],
         )  # fmt: skip
         self.road = Road(self.paths, self.days_, self.levels[causes.HUB.name], self.levels[causes.ROUTE.name])
         self.ledger = stock.open_ledger(self.skus, self.sellers, draws)
         self.plans = demand.no_promotions(self.skus.count)
         self.calendar = shelf.calendar_by_day(parameters)
-        self.buckets = DayBuckets(out / ".waiting")
+        self.buckets = DayBuckets(out / ".waiting", memory_bound_bytes)
         self.counts = _Counts()
 
-    def _levels(self, strain: np.ndarray) -> dict[str, causes.Levels]:  # type: ignore[type-arg]
+    def _levels(self, strain: Flags) -> dict[str, causes.Levels]:
         sizes = (
             N_HUBS,
             N_CARRIERS * N_REGIONS,
@@ -184,6 +191,7 @@ class World:
         voices.review_rows(orders, problems, market, buckets, draws, chunk)
         voices.dispute_rows(orders, journeys, problems, market, buckets, draws, chunk)
         self._hold("outcomes", orders.day, truth.outcome_rows(orders, journeys, problems, self.parameters.first_day))
+        request_rows(orders, journeys, problems, self.parameters.truth_every_day, buckets)
         self.counts.orders += orders.count
 
     def _shelve(self, day: int, sold: Ints, wanted: Ints, in_stock: Floats, rates: Floats) -> None:
@@ -262,3 +270,15 @@ class World:
             self.counts.rows[name] += write_day(self.out / name, today, pieces, schema)
         for name, schema in TRUTH_SCHEMAS.items():
             write_day(self.out / "truth" / name, today, self.buckets.take(name, day), schema)
+        write_day(self.out / "truth" / "probabilities", today, self._probabilities(day), oracle.SCHEMA)
+
+    def _probabilities(self, day: int) -> Iterator[pa.Table]:
+        """True probabilities at the end of a day, for the orders that were asked about."""
+        sight = Sight(day, self.road, self.days_.strain)
+        pieces = list(self.buckets.take("requests", day))
+        if pieces:
+            asked = pa.concat_tables(pieces)
+            for low in range(0, asked.num_rows, ORACLE_CHUNK):
+                yield oracle.probabilities(
+                    asked.slice(low, ORACLE_CHUNK).combine_chunks(), sight, self.parameters.midnight_us
+                )

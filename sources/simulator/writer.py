@@ -15,7 +15,8 @@ ROW_GROUP_ROWS = 500_000
 def write_day(folder: Path, day: date, pieces: Iterable[pa.Table], schema: pa.Schema) -> int:
     """Write pieces to ``folder/day=YYYY-MM-DD.parquet``. Returns the rows; no file where there are none.
 
-    Pieces are gathered into row groups of at least ROW_GROUP_ROWS, whatever their number: the bytes depend on the rows alone.
+    Pieces are gathered into row groups of at least ROW_GROUP_ROWS, whatever their number: the bytes depend on the rows
+    alone.
     """
     writer: pq.ParquetWriter | None = None
     waiting: list[pa.Table] = []

@@ -1,4 +1,5 @@
-"""Checks every row of a folder of tables against the contract, in DuckDB: an oracle apart from the product's own gates."""
+"""Checks every row of a folder of tables against the contract, in DuckDB: an oracle apart from the product's own
+gates."""
 
 from __future__ import annotations
 
