@@ -30,16 +30,16 @@ ORIGIN = re.compile(r"^(?P<file>.*) (?:line|row) (?P<row>\d+)$")
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """staged: a folder of staged rows, corrections in place. settled:
+    """staged: the staged rows, corrections in place. settled:
     the originals' quarantine rows, state replayed.
     """
 
-    staged: Path
+    staged: DataFrame
     settled: DataFrame
     settled_elsewhere: int
 
 
-def apply(table: Table, staged: Path, judged: DataFrame, around: Surroundings, folder: Path) -> Applied | None:
+def apply(table: Table, staged: DataFrame, judged: DataFrame, around: Surroundings, folder: Path) -> Applied | None:
     """Put earlier corrections in place of the rows they correct; None where there are none for these days.
 
     An original that is good by now (the source was mended) needs no correction any more, and its correction goes.
@@ -60,26 +60,15 @@ def apply(table: Table, staged: Path, judged: DataFrame, around: Surroundings, f
     met = {(row["origin"], row["raw"]): row[ROW_ID] for row in origins.join(keys, same, "left_semi").collect()}
     settled = [row for row in known if row["is_here"] and (row["origin"], row["raw"]) in met]
     wanted = [row for row in known if row["is_into"] and (not row["is_here"] or row in settled)]
-    out = folder / f"{table.name}.with_corrections"
-    out.mkdir()
     replaced = [met[(row["origin"], row["raw"])] for row in settled]
-    spark = lake.spark
-    rest = spark.read.parquet(str(staged))
-    if replaced:
-        rest = rest.where(~F.col(ROW_ID).isin(replaced))
-    rest.write.parquet(str(out / "delivered"))
+    rest = staged.where(~F.col(ROW_ID).isin(replaced)) if replaced else staged
     rows = as_staged(table, [(row["origin"], row["lake_day"], row["corrected"]) for row in wanted], FIRST_ID)
-    write_staged(rows, out / "corrections" / "part.parquet")
+    path = folder / f"{table.name}.corrections.parquet"
+    pq.write_table(rows, path)
+    both = rest.unionByName(lake.spark.read.parquet(str(path)))
     kept = [(row["origin"], row["raw"]) for row in settled]
     elsewhere = sum(not row["is_into"] for row in settled)
-    both = merged(spark.read.parquet(str(out / "delivered")), spark.read.parquet(str(out / "corrections")), out / "all")
     return Applied(both, _carried(replayed.where(here), kept), elsewhere)
-
-
-def merged(one: DataFrame, other: DataFrame, into: Path) -> Path:
-    """Two staged frames as one on disk."""
-    one.unionByName(other).write.parquet(str(into))
-    return into
 
 
 def as_staged(table: Table, rows: Sequence[tuple[str, date, str]], first_id: int) -> pa.Table:
@@ -99,12 +88,6 @@ def as_staged(table: Table, rows: Sequence[tuple[str, date, str]], first_id: int
     whole = pa.Table.from_batches(batches, schema=schema)
     ids = pa.array(range(first_id, first_id + len(rows)), pa.int64())
     return whole.append_column(ROW_ID, ids)
-
-
-def write_staged(rows: pa.Table, path: Path) -> None:
-    """Write staged rows to a file whose folder need not be there yet."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    pq.write_table(rows, path)
 
 
 def _carried(replayed: DataFrame, keys: Sequence[tuple[str, str]]) -> DataFrame:

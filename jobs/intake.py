@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 from jobs import corrections, staging
 from lake import quarantine
 from lake.gates import Gates
-from lake.rules import DUPLICATE, REASONS, Surroundings, allowed_bad, good_rows, judge
+from lake.rules import DUPLICATE, ORIGIN_FILE, ORIGIN_ROW, REASONS, Surroundings, allowed_bad, good_rows, judge, origin
 from lake.tables import Table
 from sources.source import Source
 
@@ -52,19 +52,22 @@ class Judged:
 def judge_table(source: Source, table: Table, around: Surroundings, folder: Path) -> Judged:
     """Stage and check one table. Raises SourceError where the source cannot be read, OSError where the disk is full."""
     staged = staging.stage(source, table.name, around.first, around.last, folder)
-    frame = judge_staged(table, staged.path, around, folder / f"{table.name}.judged")
-    applied = corrections.apply(table, staged.path, frame, around, folder)
+    rows = around.lake.spark.read.parquet(str(staged.path))
+    frame = judge_staged(table, rows, around, folder / f"{table.name}.judged")
+    applied = corrections.apply(table, rows, frame, around, folder)
     if applied is None:
         return counted(table, frame)
     frame = judge_staged(table, applied.staged, around, folder / f"{table.name}.corrected")
     return counted(table, frame, applied.settled, applied.settled_elsewhere)
 
 
-def judge_staged(table: Table, staged: Path, around: Surroundings, into: Path) -> DataFrame:
+def judge_staged(table: Table, staged: DataFrame, around: Surroundings, into: Path) -> DataFrame:
     """Staged rows judged, on disk at ``into``: the reasons are worked out once and read many times."""
-    spark = around.lake.spark
-    judge(table, spark.read.parquet(str(staged)), around).write.parquet(str(into))
-    return spark.read.parquet(str(into))
+    judged = judge(table, staged, around)
+    judged.write.parquet(str(into))
+    return around.lake.spark.read.schema(judged.schema).parquet(
+        str(into)
+    )  # an empty frame leaves no file to take a schema from
 
 
 def counted(table: Table, frame: DataFrame, settled: DataFrame | None = None, elsewhere: int = 0) -> Judged:
@@ -113,8 +116,9 @@ def hold_reason(judged: Judged, gates: Gates, first: date, last: date) -> str | 
 
 def some_bad_rows(judged: Judged) -> str:
     """A few of the bad rows with their reasons, one a line; empty where there are none."""
-    rows = quarantine.bad_rows(judged.table, judged.frame).orderBy("origin").limit(SHOWN_ROWS).collect()
-    return "".join(f"\n  {row['origin']}: {'; '.join(row['reasons'])}" for row in rows)
+    bad = judged.frame.where(F.size(REASONS) > 0).orderBy(ORIGIN_FILE, ORIGIN_ROW).limit(SHOWN_ROWS)
+    shown = bad.select(origin(F.col(ORIGIN_FILE), F.col(ORIGIN_ROW)).alias("origin"), REASONS).collect()
+    return "".join(f"\n  {row['origin']}: {'; '.join(row[REASONS])}" for row in shown)
 
 
 def days(first: date, last: date) -> str:

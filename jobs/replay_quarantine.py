@@ -14,6 +14,7 @@ from datetime import date
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
@@ -35,8 +36,9 @@ class ReplayError(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class ReplayReport:
-    """rows_in open rows = rows_kept (now in the lake) + rows_quarantined (still wrong) + rows_repeated (there
-    already).
+    """Open rows: rows_in = rows_kept (in the lake now) + rows_quarantined (still wrong) + rows_repeated (in it before).
+
+    still: some of the rows that are still wrong; where no row was open, the days that have some.
     """
 
     table: str
@@ -52,8 +54,8 @@ class ReplayReport:
         """What a person reads: figures, then some of the rows that are still wrong."""
         repeated = f", {self.rows_repeated} were in the lake already" if self.rows_repeated else ""
         figures = (
-            f"{self.table}, {self.day}: of {self.rows_in} quarantined rows {self.rows_kept} went to the lake{repeated}, "
-            f"{self.rows_quarantined} stay in quarantine."
+            f"{self.table}, {self.day}: of {self.rows_in} quarantined rows {self.rows_kept} went to the lake"
+            f"{repeated}, {self.rows_quarantined} stay in quarantine."
         )
         return "\n".join([figures, *[f"  {line}" for line in self.still]])
 
@@ -87,15 +89,15 @@ def run(lake: Lake, name: str, day: date, *, home: Path, corrected: Source | Non
     with staging.folder(home, "replay") as folder:
         as_they_are = corrections.as_staged(table, [(row["origin"], day, row["raw"]) for row in still_open], 0)
         found = find(table, as_they_are, corrected)
-        corrections.write_staged(found.staged, folder / "staged.parquet")
-        around = Surroundings.whole(lake)
-        judged = judge_staged(table, folder / "staged.parquet", around, folder / "judged")
+        pq.write_table(found.staged, folder / "staged.parquet")
+        staged = lake.spark.read.parquet(str(folder / "staged.parquet"))
+        judged = judge_staged(table, staged, Surroundings.whole(lake), folder / "judged")
         verdicts = judged.select(
             ROW_ID, REASONS, DUPLICATE, PARTITION, F.to_json(F.struct(*table.column_names)).alias("row")
         ).collect()
         _add_to_lake(lake, table, good_rows(table, judged))
         by_id = {verdict[ROW_ID]: verdict for verdict in verdicts}
-        kept = [row for row in rows if row["state"] != quarantine.OPEN]
+        kept = [row.asDict() for row in rows if row["state"] != quarantine.OPEN]
         kept += _afterwards(still_open, by_id, found)
         frame = _frame(lake, kept, folder / "quarantine.parquet")
         quarantine.replace(lake, table, frame, len(kept), day, day)
@@ -132,8 +134,7 @@ def _own(reasons: Sequence[str]) -> list[str]:
     return [reason for reason in reasons if not reason.startswith("corrected row: ")]
 
 
-def _frame(lake: Lake, rows: Sequence[object], path: Path) -> DataFrame:
-    as_dicts = [row if isinstance(row, dict) else row.asDict() for row in rows]  # type: ignore[attr-defined]
+def _frame(lake: Lake, rows: list[dict[str, object]], path: Path) -> DataFrame:
     schema = pa.schema(
         [
             ("origin", pa.string()),
@@ -145,7 +146,7 @@ def _frame(lake: Lake, rows: Sequence[object], path: Path) -> DataFrame:
             (PARTITION, pa.date32()),
         ]
     )
-    corrections.write_staged(pa.Table.from_pylist(as_dicts, schema), path)
+    pq.write_table(pa.Table.from_pylist(rows, schema), path)
     return lake.spark.read.parquet(str(path))
 
 

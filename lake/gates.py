@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import shutil
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from lake.rules import CONTRADICTS, DUPLICATE, REASONS, allowed_bad
+from lake.rules import CONTRADICTS, REASONS, allowed_bad
 from lake.tables import Column, Table
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ WRONG_ROWS = "rows_with_a_reason"
 NEW_KEY = "key_is_contradicted"
 NO_VALUES = {"result_format": "BASIC", "partial_unexpected_count": 0}  # counts only: no second pass for examples
 SITE = "gates"
+ALL_ROWS = ""
 ROUNDING = 1e-9  # keeps a share of exactly the bound within it
 Bound = tuple[float | None, float | None]
 
@@ -72,11 +73,11 @@ class Gates:
         A share of bad rows up to the table's bound passes: those rows go to quarantine. Raises GateError where Great
         Expectations fails.
         """
-        frame = judged.where(~F.col(DUPLICATE)).withColumn(WRONG_ROWS, (F.size(REASONS) > 0).cast("int"))
+        frame = judged.withColumn(WRONG_ROWS, (F.size(REASONS) > 0).cast("int"))
         frame = frame.withColumn(NEW_KEY, F.col(CONTRADICTS).cast("int"))
-        names = [*table.column_names, WRONG_ROWS, NEW_KEY]
-        mostly = max(0.0, 1 - allowed_bad(table, rows) / rows - ROUNDING) if rows else 1.0
-        return self._run(table.name, frame.select(*names), table_suite(table, mostly, rows_required=rows_required))
+        frame = frame.select(*table.column_names, WRONG_ROWS, NEW_KEY)
+        mostly = _mostly(table, frame, rows)
+        return self._run(table.name, frame, table_suite(table, mostly, rows_required=rows_required))
 
     def features(self, name: str, frame: DataFrame, features: Sequence[tuple[str, Bound | None, bool]]) -> Verdict:
         """Whether a frame of features may reach a model. features: (column, allowed range, may be null).
@@ -90,8 +91,7 @@ class Gates:
         if not expectations:
             raise GateError(f"{name}: the gate expects nothing, so it would pass everything. Nothing passed.")
         context = self._opened()
-        import great_expectations as gx
-
+        gx = _library()
         source = context.data_sources.add_or_update_spark(name)
         batch = source.add_dataframe_asset(name).add_batch_definition_whole_dataframe("all")
         suite = context.suites.add_or_update(gx.ExpectationSuite(name=name, expectations=expectations))
@@ -120,26 +120,40 @@ class Gates:
         return self._context
 
 
-def table_suite(table: Table, mostly: float, *, rows_required: bool) -> list[Any]:
-    """Expectations of one table: rows, nulls, keys, allowed values, ranges, and rows with any reason at all."""
-    from great_expectations import expectations as gxe
+def table_suite(table: Table, mostly: Mapping[str, float], *, rows_required: bool) -> list[Any]:
+    """Expectations of one table: rows, nulls, keys, allowed values, ranges, and rows with any reason at all.
 
+    mostly: column -> least share of good values; of all rows under "" for what is said of whole rows.
+    """
+    gxe = _library().expectations
     found: list[Any] = [gxe.ExpectTableRowCountToBeBetween(min_value=1 if rows_required else 0)]
     for column in table.columns:
-        found += _column_suite(column, mostly)
+        found += _column_suite(column, mostly.get(column.name, mostly[ALL_ROWS]))
     for name in (NEW_KEY, WRONG_ROWS):
-        found.append(gxe.ExpectColumnValuesToBeBetween(column=name, min_value=0, max_value=0, mostly=mostly))
+        found.append(gxe.ExpectColumnValuesToBeBetween(column=name, min_value=0, max_value=0, mostly=mostly[ALL_ROWS]))
     return found
 
 
-def _column_suite(column: Column, mostly: float) -> Iterator[Any]:
-    from great_expectations import expectations as gxe
+def _mostly(table: Table, frame: DataFrame, rows: int) -> dict[str, float]:
+    """The share of good values that a column must reach for its bad rows to stay within the table's bound.
 
+    Great Expectations takes that share of the values that are there: a column that is mostly empty needs one of its
+    own.
+    """
+    bound = allowed_bad(table, rows)
+    nullable = [column.name for column in table.columns if column.nullable and (column.allowed or column.has_range)]
+    there = frame.agg(F.count(F.lit(1)), *[F.count(name).alias(name) for name in nullable]).collect()[0].asDict()
+    counts = {name: int(there[name]) for name in nullable} | {ALL_ROWS: rows}
+    return {name: max(0.0, 1 - bound / count - ROUNDING) if count else 1.0 for name, count in counts.items()}
+
+
+def _column_suite(column: Column, mostly: float) -> Iterator[Any]:
+    gxe = _library().expectations
     if not column.nullable:
         yield gxe.ExpectColumnValuesToNotBeNull(column=column.name, mostly=mostly)
     if column.allowed:
         yield gxe.ExpectColumnValuesToBeInSet(column=column.name, value_set=list(column.allowed), mostly=mostly)
-    if column.minimum is not None or column.maximum is not None:
+    if column.has_range:
         yield gxe.ExpectColumnValuesToBeBetween(
             column=column.name, min_value=column.minimum, max_value=column.maximum, mostly=mostly
         )
@@ -147,8 +161,7 @@ def _column_suite(column: Column, mostly: float) -> Iterator[Any]:
 
 def feature_suite(features: Iterable[tuple[str, Bound | None, bool]]) -> list[Any]:
     """Expectations of a frame of features, each met by every row; none where there are no features."""
-    from great_expectations import expectations as gxe
-
+    gxe = _library().expectations
     found: list[Any] = []
     for name, bound, nullable in features:
         if not nullable:
@@ -159,15 +172,28 @@ def feature_suite(features: Iterable[tuple[str, Bound | None, bool]]) -> list[An
     return [gxe.ExpectTableRowCountToBeBetween(min_value=1), *found] if found else []
 
 
-def _context(folder: Path) -> AbstractDataContext:
+def _library() -> Any:
+    """Great Expectations, loaded here for the first time: its import takes seconds."""
     os.environ["GX_ANALYTICS_ENABLED"] = "false"  # read when it is imported
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # of modules that it imports
         import great_expectations as gx
-        from great_expectations.data_context.types.base import ProgressBarsConfig
+        import great_expectations.expectations
+    return gx
 
-    context = gx.get_context(mode="ephemeral")
-    context.variables.progress_bars = ProgressBarsConfig(globally=False)
+
+def _context(folder: Path) -> AbstractDataContext:
+    gx = _library()
+    from great_expectations.data_context.types.base import (
+        DataContextConfig,
+        InMemoryStoreBackendDefaults,
+        ProgressBarsConfig,
+    )
+
+    # Without temporary sites: it would leave their folders behind.
+    stores = InMemoryStoreBackendDefaults(init_temp_docs_sites=False)
+    config = DataContextConfig(store_backend_defaults=stores, progress_bars=ProgressBarsConfig(globally=False))
+    context = gx.get_context(mode="ephemeral", project_config=config)
     context.add_data_docs_site(
         SITE,
         {

@@ -32,6 +32,10 @@ class Column:
     def nullable(self) -> bool:
         return self.null_means is not None
 
+    @property
+    def has_range(self) -> bool:
+        return self.minimum is not None or self.maximum is not None
+
 
 @dataclass(frozen=True, slots=True)
 class Rule:
