@@ -10,7 +10,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, Select, case, func, or_, select
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, and_, case, func, or_, select
 
 from notices.state import (
     attempts,
@@ -95,12 +95,10 @@ def delivery_counts(db: Connection, day: date) -> dict[tuple[str, str], int]:
     return {(kind, str(state).lower()): count for kind, state, count in db.execute(grouped)}
 
 
-# What a notice has come to: its delivery says it, unless the notice itself was stopped before any sending.
+# What a notice has come to. Its delivery says it, unless the notice was stopped or still waits before any try.
 _NOTICES_WITH_DELIVERY = notices.outerjoin(deliveries, deliveries.c.notice_id == notices.c.notice_id)
-_SHOWN_STATE = case(
-    (or_(deliveries.c.state.is_(None), notices.c.state.in_(("WITHDRAWN", "EXPIRED", "SUPPRESSED"))), notices.c.state),
-    else_=deliveries.c.state,
-)
+_NOT_LEFT = and_(deliveries.c.state.in_(("READY", "LEASED", "CANCELLED")), notices.c.state != "APPROVED")
+_SHOWN_STATE = case((or_(deliveries.c.state.is_(None), _NOT_LEFT), notices.c.state), else_=deliveries.c.state)
 
 
 def alerts(db: Connection, wanted: AlertFilter) -> Sequence[RowMapping]:

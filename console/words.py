@@ -31,7 +31,7 @@ DECISIONS = {
     "capped": Word("Over the limit", "The recipient has had as many messages in 7 days as anyone may have."),
     "snoozed": Word("Snoozed", "The recipient asked to hear nothing about this for a while."),
     "already_told": Word("Already told", "They know, and the fact has not changed enough to write again."),
-    "covered": Word("Covered", "Another notice of today says it already."),
+    "covered": Word("Covered", "They know, and nothing is new; or stock that is on its way arrives in time."),
     "below_value": Word("Not worth a mail", "The gain from telling is smaller than the annoyance."),
     "abstained": Word("Model abstained", "Too little is known for a number that could be trusted."),
     "suppressed": Word("Stopped", "The recipient stopped these notices, or their address does not work."),
@@ -102,9 +102,9 @@ SWITCHES = {
     "breaker": Word("The relay is not answering well", "Mails wait and are tried again by themselves.", "wait"),
 }
 NOTICE_STATES = {
-    "proposed": Word("Proposed", "Planned, not yet approved.", "wait"),
+    "proposed": Word("Waits for a person", "Prepared; someone must look before it is sent.", "wait"),
     "approved": Word("Approved", "May be sent.", "good"),
-    "held": Word("Held", "Waits for a person or a missing translation.", "wait"),
+    "held": Word("Held", "Prepared, and waits for a person, a switch or a missing translation.", "wait"),
     "suppressed": Word("Stopped", "The recipient does not want it, or the address does not work."),
     "expired": Word("Expired", "It came too late to be of use, so it was not sent."),
     "withdrawn": Word("Withdrawn", "It was no longer true just before sending."),

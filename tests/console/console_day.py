@@ -175,16 +175,14 @@ def _notify(
     made.rows["notices"].append({
         "notice_id": notice_id, "dedupe_key": made_id("dedupe", notice_id), "decision_id": ids[0], "kind": kind,
         "case_id": None if decision == "digest" else ids[1], "stage": "heads_up", "recipient_id": who.person_id,
-        "day": made.day, "state": "HELD" if waits else "APPROVED", "state_reason": "dear_and_unsure" if waits else "",
+        "day": made.day, "state": "PROPOSED" if waits else "APPROVED", "state_reason": "",
         "locale": who.locale, "template_version": "1", "evidence": dict(evidence), "planned_at": planned,
         "expires_at": planned + timedelta(days=2), "updated_at": planned,
     })  # fmt: skip
-    if waits:
-        return
     made.rows["tellings"] += [
         {"case_id": case_id, "stage": "heads_up", "notice_id": notice_id, "fact": {}} for case_id in ids[1:]
     ]
-    fate = "READY" if decision == "quiet" else "ACCEPTED"
+    fate = "READY" if decision == "quiet" or waits else "ACCEPTED"
     if made.trouble and decision == "send":
         fate = made.dice.choices(("ACCEPTED", "FAILED", "PARKED"), (20, 1, 1))[0]
     _deliver(made, notice_id, fate, planned)
