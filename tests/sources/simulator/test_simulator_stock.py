@@ -60,7 +60,8 @@ def test_what_was_ordered_comes_once_and_not_always_when_it_was_announced(db):
             starts AS (SELECT * FROM inbound WHERE event = 'ordered')
         SELECT (SELECT count(*) - count(DISTINCT inbound_id) FROM ends),
             (SELECT count(*) FROM ends ANTI JOIN starts USING (inbound_id)),
-            avg((ends.event_at::DATE < starts.expected_at::DATE)::INT), avg((ends.event_at::DATE > starts.expected_at::DATE)::INT)
+            avg((ends.event_at::DATE < starts.expected_at::DATE)::INT), avg((ends.event_at::DATE >
+            starts.expected_at::DATE)::INT)
         FROM ends JOIN starts USING (inbound_id)""",
     )
     assert (twice, unordered) == (0, 0)

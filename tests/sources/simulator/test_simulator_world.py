@@ -109,10 +109,12 @@ def test_scans_of_a_parcel_happen_in_the_order_of_its_journey(db):
     wrong = one(
         db,
         """WITH moments AS (SELECT shipment_id,
-                max(event_at) FILTER (event = 'handed_over') AS handed, min(event_at) FILTER (event = 'hub_in') AS hub_in,
-                max(event_at) FILTER (event = 'hub_out') AS hub_out, max(event_at) FILTER (event = 'out_for_delivery') AS out,
-                max(event_at) FILTER (event = 'delivered') AS delivered FROM shipment_events GROUP BY 1)
-        SELECT count(*) FROM moments WHERE hub_in <= handed OR out <= hub_out OR delivered <= out OR hub_out <= hub_in""",
+                max(event_at) FILTER (event = 'handed_over') AS handed, min(event_at) FILTER (event = 'hub_in') AS
+                hub_in, max(event_at) FILTER (event = 'hub_out') AS hub_out, max(event_at) FILTER (event =
+                'out_for_delivery') AS out, max(event_at) FILTER (event = 'delivered') AS delivered FROM
+                shipment_events GROUP BY 1)
+        SELECT count(*) FROM moments WHERE hub_in <= handed OR out <= hub_out OR delivered <= out OR hub_out <=
+        hub_in""",
     )[0]
     early = one(
         db,
