@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from functools import reduce
+from functools import partial, reduce
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from features import parcel, promise, scans, scopes
+from features import demand, in_stock, parcel, promise, promotions, scans, scopes, week
+from features.history import series_rows
 from features.known import Known, span_of
 from features.order_base import order_base
 from features.spec import ORDER_KEYS, SERIES_KEYS, Feature, FeatureError, FeatureGroup
@@ -15,7 +16,7 @@ from lake.store import Lake
 
 GROUPS: dict[str, tuple[FeatureGroup, ...]] = {
     "late_delivery": (promise.GROUP, scans.GROUP, parcel.GROUP, *scopes.GROUPS),
-    "stock_out": (),
+    "stock_out": (in_stock.GROUP, demand.GROUP, week.GROUP, promotions.GROUP),
 }
 
 
@@ -41,13 +42,20 @@ def build(target: str, lake: Lake, subjects: DataFrame) -> DataFrame:
     if known is None:
         nothing = [F.lit(None).cast("double").alias(feature.name) for feature in features_of(target)]
         return subjects.select("*", *nothing)
-    parts = [known.once(group.name, lambda g=group: group_rows(g, known, subjects)) for group in groups_of(target)]
-    return reduce(_beside, parts, subjects)
+    alone = [group for group in groups_of(target) if group.kernel is None]
+    together = [group for group in groups_of(target) if group.kernel is not None]
+    parts = [known.once(group.name, partial(group_rows, group, known, subjects)) for group in alone]
+    if together:
+        names = tuple(name for group in together for name in group.names)
+        kernels = tuple(group.kernel for group in together if group.kernel is not None)
+        parts.append(known.once("series", lambda: series_rows(known, subjects, kernels, names)))
+    wanted = [feature.name for feature in features_of(target)]
+    return reduce(_beside, parts, subjects).select(*subjects.columns, *wanted)
 
 
 def group_rows(group: FeatureGroup, known: Known, subjects: DataFrame) -> DataFrame:
     """One group's rows: its keys and features for each subject."""
-    rows = known.once("subjects", lambda: subjects.select(*group.keys))
+    rows = known.once("subjects", lambda: subjects)
     if group.keys == ORDER_KEYS:
         rows = known.once("order_base", lambda: order_base(known, rows))
     return group.build(known, rows)

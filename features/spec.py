@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from pyspark.sql import DataFrame
 
@@ -71,7 +72,7 @@ class Feature:
             raise FeatureError(f"feature {self.name}: monotone is {self.monotone}; use -1, 0 or 1.")
 
 
-type_of_build = Callable[[Known, DataFrame], DataFrame]
+Build = Callable[["Known", DataFrame], DataFrame]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +80,15 @@ class FeatureGroup:
     """Features that are computed together.
 
     build: takes what is known and a frame of subjects (the target's base, one row per ``keys``) and returns one row
-    per subject with ``keys`` and exactly the declared features, as doubles.
+    per subject with ``keys`` and exactly the declared features, as doubles. kernel: where features come from the matrices
+    of a series (features.history), what makes them; the catalog runs all kernels in one pass over the data.
     """
 
     name: str
     keys: tuple[str, ...]
     features: tuple[Feature, ...]
-    build: type_of_build
+    build: Build
+    kernel: Callable[..., dict[str, Any]] | None = None
 
     def __post_init__(self) -> None:
         names = [feature.name for feature in self.features]

@@ -1,0 +1,238 @@
+"""The last four weeks of a seller's article as it was known on each asked day, as matrices that features are read from.
+
+One pass over the data serves all groups of a series: rows of stock, promotions and sales are brought together by series
+and worked on as whole Arrow tables. The sums run over 28 columns in a fixed order, so a value does not depend on how
+rows are partitioned or how long the history is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+from pyspark.sql.types import DoubleType, StructField, StructType
+
+from features.asof import in_buckets, key_codes
+from features.known import Known
+from features.spec import SERIES_KEYS
+from features.subjects import OUT_SHARE
+
+PAST_DAYS = 28
+AHEAD_DAYS = 30  # as far as a horizon reaches
+PLAN_DAYS = 90  # a plan made earlier than this before its day is left out
+_ASKED, _STOCK, _PROMOTION, _SALE = range(4)
+_SERIES = ("seller_id", "sku_id")
+_UNSEEN = 1 << 40  # later than any day
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What was known of n asked (series, as_of). Matrices are (n, 28): column j is the day j + 1 days before as_of's.
+
+    in_stock_share, on_hand, units: NaN where the day was not reported by then, or the source has none. units are sales as
+    they were, not demand. day: days since 1970-01-01 of as_of. horizon_days: days ahead that are asked about.
+    discount_past (n, 28), has_activity_past (n, 28), discount_ahead (n, 30), has_activity_ahead (n, 30): as planned,
+    known by then; column j ahead is the day j days after as_of's; NaN where nothing was planned.
+    """
+
+    day: Ints
+    horizon_days: Ints
+    in_stock_share: Floats
+    on_hand: Floats
+    units: Floats
+    discount_past: Floats
+    has_activity_past: Floats
+    discount_ahead: Floats
+    has_activity_ahead: Floats
+
+    @property
+    def is_known(self) -> npt.NDArray[np.bool_]:
+        """(n, 28): whether the day's stock was reported by then."""
+        return ~np.isnan(self.in_stock_share) | ~np.isnan(self.on_hand)
+
+    @property
+    def is_out(self) -> npt.NDArray[np.bool_]:
+        """(n, 28): whether the day is known to have been a stock-out day."""
+        return (self.in_stock_share <= OUT_SHARE) | (self.on_hand == 0)
+
+
+Kernel = Callable[[History], dict[str, Floats]]
+
+
+def mean(values: Floats, days: int) -> Floats:
+    """Mean of the known values among the last ``days`` days; NaN where none is known."""
+    part = values[:, :days]
+    seen = (~np.isnan(part)).sum(axis=1)
+    return over(np.nansum(part, axis=1), seen.astype(np.float64))
+
+
+def deviation(values: Floats, days: int) -> Floats:
+    """Standard deviation of the known values among the last ``days`` days; NaN where fewer than three are known."""
+    part = values[:, :days]
+    seen = (~np.isnan(part)).sum(axis=1).astype(np.float64)
+    centre = mean(values, days)
+    squares = np.nansum((part - centre[:, None]) ** 2, axis=1)
+    return np.where(seen >= 3, np.sqrt(over(squares, seen - 1.0)), np.nan)
+
+
+def latest(values: Floats) -> Floats:
+    """The last known value; NaN where none is known."""
+    known = ~np.isnan(values)
+    first = np.argmax(known, axis=1)
+    return np.where(known.any(axis=1), values[np.arange(len(values)), first], np.nan)
+
+
+def over(part: Floats, of: Floats) -> Floats:
+    """part / of; NaN where ``of`` is 0 or NaN."""
+    usable = ~np.isnan(of) & (of != 0)
+    return np.where(usable, part / np.where(usable, of, 1.0), np.nan)
+
+
+def series_rows(known: Known, subjects: DataFrame, kernels: tuple[Kernel, ...], names: tuple[str, ...]) -> DataFrame:
+    """The features ``names``, made by ``kernels``, for each (seller_id, sku_id, as_of) of ``subjects``."""
+    both = _asked(subjects)
+    for part in (_stock(known), _promotions(known), _sales(known)):
+        both = both.unionByName(part)
+    has_sales = not known.read("order_items", days_back=PAST_DAYS + 1).limit(1).isEmpty()
+    fields = both.select(*_SERIES).schema.fields
+    schema = StructType(
+        [*fields, *subjects.select("as_of").schema.fields, *[StructField(name, DoubleType()) for name in names]]
+    )
+
+    def compute(table: pa.Table) -> pa.Table:
+        return _compute(table, kernels, names, has_sales=has_sales)
+
+    return in_buckets(both, _SERIES).applyInArrow(compute, schema)
+
+
+def _row(kind: int, day: Column, moment: Column, **values: Column) -> list[Column]:
+    nothing = F.lit(None).cast("double")
+    return [
+        *[F.col(key) for key in _SERIES],
+        F.lit(kind).alias("kind"),
+        F.unix_date(day).cast("bigint").alias("day"),
+        moment.cast("bigint").alias("moment"),
+        *[values.get(name, nothing).cast("double").alias(name) for name in ("a", "b", "c")],
+    ]
+
+
+def _asked(subjects: DataFrame) -> DataFrame:
+    horizon = F.col("horizon_days") if "horizon_days" in subjects.columns else F.lit(1)
+    return subjects.select(_row(_ASKED, F.to_date("as_of"), F.unix_micros("as_of"), a=horizon))
+
+
+def _stock(known: Known) -> DataFrame:
+    """moment: the first day on whose midnight the row is known."""
+    rows = known.read("stock", days_back=PAST_DAYS + 2).where(
+        F.col("recorded_day") >= F.date_sub("stock_day", 1)  # reported before it began: not a report
+    )
+    shown = F.unix_date(F.greatest("recorded_day", "stock_day")) + F.lit(1)
+    values = {"a": F.col("in_stock_share"), "b": F.col("on_hand"), "c": F.col("units_sold")}
+    return rows.select(_row(_STOCK, F.col("stock_day"), shown, **values))
+
+
+def _promotions(known: Known) -> DataFrame:
+    rows = known.read("promotions", days_back=PAST_DAYS + PLAN_DAYS + 1).where(
+        F.date_diff("promo_day", "recorded_day") <= PLAN_DAYS
+    )
+    discount = F.coalesce(F.col("discount_share").cast("double"), F.lit(0.0))
+    activity = F.coalesce(F.col("has_activity").cast("double"), F.lit(0.0))
+    return rows.select(_row(_PROMOTION, F.col("promo_day"), F.unix_micros("recorded_at"), a=discount, b=activity))
+
+
+def _sales(known: Known) -> DataFrame:
+    """Pieces ordered, by the day on which the order line became known."""
+    rows = known.read("order_items", days_back=PAST_DAYS + 1)
+    sums = rows.groupBy(*_SERIES, "recorded_day").agg(F.sum(F.col("quantity").cast("double")).alias("quantity"))
+    return sums.select(_row(_SALE, F.col("recorded_day"), F.unix_date("recorded_day"), a=F.col("quantity")))
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """The rows of one kind: which series, which day, and their values."""
+
+    series: Ints
+    day: Ints
+    moment: Ints
+    values: dict[str, Floats]
+
+
+def _compute(table: pa.Table, kernels: tuple[Kernel, ...], names: tuple[str, ...], *, has_sales: bool) -> pa.Table:
+    series = np.unique(key_codes(table, _SERIES), return_inverse=True)[1].astype(np.int64)
+    kind = table.column("kind").to_numpy()
+
+    def rows(wanted: int) -> _Rows:
+        at = np.flatnonzero(kind == wanted)
+        part = table.take(pa.array(at))
+        values = {name: part.column(name).to_numpy().astype(np.float64) for name in ("a", "b", "c")}
+        return _Rows(series[at], part.column("day").to_numpy(), part.column("moment").to_numpy(), values)
+
+    asked = rows(_ASKED)
+    kept = table.take(pa.array(np.flatnonzero(kind == _ASKED)))
+    history = _history(asked, rows(_STOCK), rows(_PROMOTION), rows(_SALE), has_sales=has_sales)
+    features: dict[str, Floats] = {}
+    for kernel in kernels:
+        features |= kernel(history)
+    as_of = pa.array(asked.moment).cast(pa.timestamp("us", tz="UTC"))
+    columns = [kept.column("seller_id"), kept.column("sku_id"), as_of]
+    columns += [pa.array(features[name].astype(np.float64), from_pandas=True) for name in names]
+    return pa.table(columns, names=[*SERIES_KEYS, *names])
+
+
+def _history(asked: _Rows, stock: _Rows, promotions: _Rows, sales: _Rows, *, has_sales: bool) -> History:
+    past, ahead = -np.arange(1, PAST_DAYS + 1), np.arange(AHEAD_DAYS)
+    reported = _Grid(asked, stock, past)
+    is_shown = reported.moments() <= asked.day[:, None]
+    share, on_hand, units = (np.where(is_shown, reported.values(name), np.nan) for name in ("a", "b", "c"))
+    if has_sales:
+        sold = np.nan_to_num(_Grid(asked, sales, past).values("a"))
+        units = np.where(is_shown & np.isnan(units), sold, units)
+    before, after = _Grid(asked, promotions, past), _Grid(asked, promotions, ahead)
+    was_planned = before.moments() < asked.moment[:, None]
+    is_planned = after.moments() < asked.moment[:, None]
+    return History(
+        day=asked.day,
+        horizon_days=np.nan_to_num(asked.values["a"], nan=1.0).astype(np.int64),
+        in_stock_share=share,
+        on_hand=on_hand,
+        units=units,
+        discount_past=np.where(was_planned, before.values("a"), np.nan),
+        has_activity_past=np.where(was_planned, before.values("b"), np.nan),
+        discount_ahead=np.where(is_planned, after.values("a"), np.nan),
+        has_activity_ahead=np.where(is_planned, after.values("b"), np.nan),
+    )
+
+
+class _Grid:
+    """Rows laid out by series and day, looked up at ``offsets`` days from each asked day. A key is one row at most."""
+
+    def __init__(self, asked: _Rows, rows: _Rows, offsets: npt.NDArray[np.int_]) -> None:
+        first = int(asked.day.min(initial=0 if not len(asked.day) else int(asked.day[0]))) + int(offsets.min())
+        days = int(asked.day.max(initial=first)) + int(offsets.max()) - first + 1
+        series = int(max(asked.series.max(initial=0), rows.series.max(initial=0))) + 1
+        inside = (rows.day >= first) & (rows.day < first + days)
+        self._rows = rows
+        self._inside = np.flatnonzero(inside)
+        place = rows.series[inside] * days + rows.day[inside] - first
+        index = np.full(series * days, -1, dtype=np.int64)
+        index[place] = self._inside
+        wanted = asked.series[:, None] * days + asked.day[:, None] + offsets[None, :] - first
+        self._index = index[wanted]
+
+    def values(self, name: str) -> Floats:
+        return self._look_up(self._rows.values[name], np.nan)
+
+    def moments(self) -> Floats:
+        return self._look_up(self._rows.moment.astype(np.float64), float(_UNSEEN) * 1e9)
+
+    def _look_up(self, values: Floats, missing: float) -> Floats:
+        with_missing = np.append(values, missing)
+        return with_missing[self._index]
