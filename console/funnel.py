@@ -99,7 +99,7 @@ def intake(tables: list[TableRow], day: date, largest: int) -> tuple[Stage, ...]
     rows_in, kept = sum(row.rows_in for row in tables), sum(row.kept for row in tables)
     bad = sum(row.quarantined for row in tables)
     anchor = link("/", day=day) + "#tables"
-    exits = (Exit(bad, "quarantined", anchor),) if bad else ()
+    exits = _some(Exit(bad, "quarantined", anchor), Exit(rows_in - kept - bad, "known already", anchor))
     return (
         Stage("rows in", rows_in, anchor, ribbon(rows_in, rows_in, largest)),
         Stage("rows kept", kept, anchor, ribbon(rows_in, kept, largest), exits),

@@ -19,8 +19,9 @@ from email.utils import getaddresses
 from pathlib import Path
 
 FOLDERS = ("new", "cur")
-HEADER_BYTES = 64 * 1024
+HEADER_BYTES = 16 * 1024
 RECIPIENT_HEADERS = ("to", "cc", "bcc", "delivered-to", "envelope-to", "x-original-to", "x-rcptto")
+MESSAGE_ID = re.compile(rb"(?im)^Message-ID:\s*(<[^>\r\n]+>)")
 MASK = "‹address masked›"
 
 
@@ -51,6 +52,7 @@ class Mailbox:
     def __init__(self, root: Path) -> None:
         self.root = root
         self._headings: dict[str, Heading] = {}
+        self._message_ids: dict[str, str] = {}
 
     def files(self) -> dict[str, Path]:
         """The files by key, newest first. Empty where there is no mailbox yet."""
@@ -65,9 +67,14 @@ class Mailbox:
         return [self._heading(key, files[key]) for key in keys]
 
     def find(self, message_ids: set[str]) -> dict[str, str]:
-        """message_id -> key, for those that are in the mailbox."""
-        headings = (self._heading(key, file) for key, file in self.files().items())
-        return {heading.message_id: heading.key for heading in headings if heading.message_id in message_ids}
+        """message_id -> key, for those that are in the mailbox. Looks at the top of each file once, ever."""
+        found: dict[str, str] = {}
+        for key, file in self.files().items() if message_ids else ():
+            if key not in self._message_ids:
+                self._message_ids[key] = _message_id(file)
+            if self._message_ids[key] in message_ids:
+                found[self._message_ids[key]] = key
+        return found
 
     def letter(self, key: str) -> Letter | None:
         """One mail, whole; None where there is none of that key."""
@@ -96,6 +103,15 @@ class Mailbox:
                 delivered_at=datetime.fromtimestamp(file.stat().st_mtime, tz=UTC),
             )
         return known
+
+
+def _message_id(file: Path) -> str:
+    """The Message-ID without parsing the rest: a mailbox of ten thousand is looked through for one case."""
+    with contextlib.suppress(FileNotFoundError), file.open("rb") as stream:
+        head = stream.read(HEADER_BYTES)
+        if named := MESSAGE_ID.search(head):
+            return named[1].decode("ascii", "replace")
+    return ""
 
 
 def _dated(folder: Path) -> Iterator[tuple[int, str, Path]]:

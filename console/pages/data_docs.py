@@ -1,32 +1,37 @@
-"""Great Expectations' Data Docs, served read only from ``home/data_docs``, with nothing loaded from elsewhere."""
+"""What the gates checked: a list of the Data Docs, and each of their pages, read only and loading nothing."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from datetime import date
 
 from fastapi import APIRouter, Request
-from fastapi.responses import FileResponse, RedirectResponse, Response
+from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, Response
 
+from console.data_docs import readable, sites
 from console.desk import DeskHere, NotHere
 from console.headers import DOCS_POLICY
 
 router = APIRouter()
+SITES_SHOWN = 30
+
+
+@router.get("/data-docs/")
+def data_docs(request: Request, desk: DeskHere, day: date | None = None) -> Response:
+    """The checks of the newest runs, those that ended with ``day`` first."""
+    found, total = sites(desk.home / "data_docs", day, SITES_SHOWN)
+    return desk.page(request, "data_docs.html", sites=found, total=total)
 
 
 @router.get("/data-docs/{path:path}")
-def data_docs(request: Request, desk: DeskHere, path: str = "") -> Response:  # noqa: ARG001 - a route
-    """One file of the Data Docs; without a path, their first page."""
+def one_page(desk: DeskHere, path: str) -> Response:
+    """One file of the Data Docs."""
     root = (desk.home / "data_docs").resolve()
-    if not path:
-        return _first_page(root)
     file = (root / path).resolve() if "\0" not in path else root
     if not file.is_relative_to(root) or not file.is_file():
-        raise NotHere("There is no such page in the Data Docs. Run ingest again: it builds them anew.")
-    return FileResponse(file, headers={"content-security-policy": DOCS_POLICY})
-
-
-def _first_page(root: Path) -> Response:
-    found = sorted(root.rglob("index.html"), key=lambda file: len(file.parts)) if root.is_dir() else []
-    if not found:
-        raise NotHere("There are no Data Docs yet. Ingest builds them: make day DAY=YYYY-MM-DD.")
-    return RedirectResponse(f"/data-docs/{found[0].relative_to(root).as_posix()}")
+        raise NotHere("There is no such page in the Data Docs. Ingest builds them anew: make day DAY=YYYY-MM-DD.")
+    if file.name == "index.html":
+        return RedirectResponse("/data-docs/")  # theirs is empty without scripts from elsewhere
+    headers = {"content-security-policy": DOCS_POLICY}
+    if file.suffix == ".html":
+        return HTMLResponse(readable(file.read_text("utf-8", "replace")), headers=headers)
+    return FileResponse(file, headers=headers)

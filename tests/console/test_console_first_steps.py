@@ -55,7 +55,7 @@ def test_a_file_that_is_no_database_is_told_plainly(tmp_path, client_of):
     assert "file is not a database" in answer.text
 
 
-MISSING = ("/nowhere", "/cases/x", "/decisions/x", "/runs/x", "/mailbox/x", "/mailbox/x/body", "/data-docs/")
+MISSING = ("/nowhere", "/cases/x", "/decisions/x", "/runs/x", "/mailbox/x", "/mailbox/x/body", "/data-docs/x")
 
 
 @pytest.mark.parametrize("path", MISSING)

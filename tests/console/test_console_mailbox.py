@@ -57,3 +57,4 @@ def test_a_mail_is_found_by_its_message_id(maildir, mailbox):
     maildir.add("1", letter("a@example.net", "One", "1", message_id="<one@example.net>"), AT)
     maildir.add("2", letter("a@example.net", "Two", "2", message_id="<two@example.net>"), AT)
     assert mailbox.find({"<two@example.net>", "<three@example.net>"}) == {"<two@example.net>": "2"}
+    assert mailbox.find(set()) == {}

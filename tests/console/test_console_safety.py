@@ -161,18 +161,6 @@ def test_no_file_outside_the_mailbox_or_the_docs_is_served(hostile_home, client_
         assert b"SQLite" not in answer.content
 
 
-def test_data_docs_are_served_in_a_sandbox_and_load_nothing_from_elsewhere(home, client_of):
-    docs = home / "data_docs" / "local_site"
-    docs.mkdir(parents=True)
-    (docs / "index.html").write_text("<h1>Checks</h1><script src='https://cdn.example/x.js'></script>")
-    answer = client_of(home).get("/data-docs/")
-    assert "Checks" in answer.text
-    policy = answer.headers["content-security-policy"]
-    assert policy.startswith("sandbox allow-scripts;")
-    assert "https:" not in policy
-    assert "Data Docs: every check" in client_of(home).get("/").text
-
-
 def test_a_page_that_breaks_says_so_without_details(home, client_of):
     with sqlite3.connect(home / "state.db") as db:
         db.execute("UPDATE decisions SET probability = 'a word'")
