@@ -44,7 +44,7 @@ def places(settings: Settings, airflow_url: str) -> tuple[tuple[str, str, str], 
     """(name, address or command, what is there) of what stands beside the console."""
     model_store = settings.mlflow_url if settings.mlflow_url.startswith("sqlite:") else "$BEFOREHAND_MLFLOW_URL"
     return (
-        ("Airflow", airflow_url, "the schedule, and the log of every task, while make demo runs"),
+        ("Airflow", airflow_url or "make demo", "the schedule, and the log of every task, while make demo runs"),
         ("MLflow", f"mlflow ui --backend-store-uri {model_store}", "the models; started by this command when needed"),
         ("Mailbox", str(settings.mailbox), "the same mails as a Maildir, for any mail program"),
         ("State", str(settings.home), "everything this installation keeps"),
@@ -67,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--name", action="append", default=[], help="a host name that browsers may use, beside loopback"
     )
-    parser.add_argument("--airflow-url", default="http://127.0.0.1:8080", help="where Airflow's own pages are")
+    parser.add_argument("--airflow-url", default="", help="where Airflow's own pages are, for a link")
     return parser
 
 
