@@ -7,7 +7,10 @@ from functools import partial, reduce
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from features import demand, in_stock, parcel, promise, promotions, scans, scopes, week
+from features import (
+    buyer, calendar_days, cover, demand, hub, in_stock, lead_time, neighbours, parcel, promise, promotions, scan_gaps,
+    scans, scopes, week,
+)  # fmt: skip
 from features.history import series_rows
 from features.known import Known, span_of
 from features.order_base import order_base
@@ -15,9 +18,15 @@ from features.spec import ORDER_KEYS, SERIES_KEYS, Feature, FeatureError, Featur
 from lake.store import Lake
 
 GROUPS: dict[str, tuple[FeatureGroup, ...]] = {
-    "late_delivery": (promise.GROUP, scans.GROUP, parcel.GROUP, *scopes.GROUPS),
-    "stock_out": (in_stock.GROUP, demand.GROUP, week.GROUP, promotions.GROUP),
-}
+    "late_delivery": (
+        promise.GROUP, scans.GROUP, parcel.GROUP, calendar_days.ORDER_GROUP, *scopes.GROUPS, hub.GROUP, scan_gaps.GROUP,
+        buyer.GROUP,
+    ),
+    "stock_out": (
+        in_stock.GROUP, demand.GROUP, week.GROUP, promotions.GROUP, cover.GROUP, neighbours.GROUP, lead_time.GROUP,
+        calendar_days.SERIES_GROUP,
+    ),
+}  # fmt: skip
 
 
 def groups_of(target: str) -> tuple[FeatureGroup, ...]:

@@ -24,8 +24,9 @@ from features.subjects import OUT_SHARE
 
 PAST_DAYS = 28
 AHEAD_DAYS = 30  # as far as a horizon reaches
+INBOUND_DAYS = 120  # a replenishment still open this long after it was ordered is given up
 PLAN_DAYS = 90  # a plan made earlier than this before its day is left out
-_ASKED, _STOCK, _PROMOTION, _SALE = range(4)
+_ASKED, _STOCK, _PROMOTION, _SALE, _INBOUND = range(5)
 _SERIES = ("seller_id", "sku_id")
 _UNSEEN = 1 << 40  # later than any day
 
@@ -40,7 +41,9 @@ class History:
     in_stock_share, on_hand, units: NaN where the day was not reported by then, or the source has none. units are sales as
     they were, not demand. day: days since 1970-01-01 of as_of. horizon_days: days ahead that are asked about.
     discount_past (n, 28), has_activity_past (n, 28), discount_ahead (n, 30), has_activity_ahead (n, 30): as planned,
-    known by then; column j ahead is the day j days after as_of's; NaN where nothing was planned.
+    known by then; column j ahead is the day j days after as_of's; NaN where nothing was planned. inbound_units,
+    inbound_count: open replenishments as known; inbound_within_units: those announced for before the horizon's end;
+    inbound_days: days to the earliest announced arrival, inbound_age_days: since the oldest was ordered, NaN without one.
     """
 
     day: Ints
@@ -52,6 +55,11 @@ class History:
     has_activity_past: Floats
     discount_ahead: Floats
     has_activity_ahead: Floats
+    inbound_units: Floats
+    inbound_count: Floats
+    inbound_within_units: Floats
+    inbound_days: Floats
+    inbound_age_days: Floats
 
     @property
     def is_known(self) -> npt.NDArray[np.bool_]:
@@ -99,7 +107,7 @@ def over(part: Floats, of: Floats) -> Floats:
 def series_rows(known: Known, subjects: DataFrame, kernels: tuple[Kernel, ...], names: tuple[str, ...]) -> DataFrame:
     """The features ``names``, made by ``kernels``, for each (seller_id, sku_id, as_of) of ``subjects``."""
     both = _asked(subjects)
-    for part in (_stock(known), _promotions(known), _sales(known)):
+    for part in (_stock(known), _promotions(known), _sales(known), _inbound(known)):
         both = both.unionByName(part)
     has_sales = not known.read("order_items", days_back=PAST_DAYS + 1).limit(1).isEmpty()
     fields = both.select(*_SERIES).schema.fields
@@ -155,6 +163,27 @@ def _sales(known: Known) -> DataFrame:
     return sums.select(_row(_SALE, F.col("recorded_day"), F.unix_date("recorded_day"), a=F.col("quantity")))
 
 
+def _inbound(known: Known) -> DataFrame:
+    """One row per replenishment: moment it was known to be ordered, a quantity, b moment it was known closed, c expected."""
+    rows = known.read("inbound", days_back=INBOUND_DAYS + 1)
+    ordered = F.when(
+        F.col("event") == "ordered",
+        F.struct("recorded_at", "event_at", "seller_id", "sku_id", "quantity", "expected_at"),
+    )
+    closed = F.when(F.col("event") != "ordered", F.col("recorded_at"))
+    pairs = rows.groupBy("inbound_id").agg(F.min(ordered).alias("ordered"), F.min(closed).alias("closed_at"))
+    plain = pairs.where(F.col("ordered").isNotNull()).select(
+        "ordered.seller_id",
+        "ordered.sku_id",
+        "ordered.recorded_at",
+        "ordered.quantity",
+        "ordered.expected_at",
+        "closed_at",
+    )
+    values = {"a": F.col("quantity"), "b": F.unix_micros("closed_at"), "c": F.unix_micros("expected_at")}
+    return plain.select(_row(_INBOUND, F.to_date("recorded_at"), F.unix_micros("recorded_at"), **values))
+
+
 @dataclass(frozen=True, slots=True)
 class _Rows:
     """The rows of one kind: which series, which day, and their values."""
@@ -177,7 +206,7 @@ def _compute(table: pa.Table, kernels: tuple[Kernel, ...], names: tuple[str, ...
 
     asked = rows(_ASKED)
     kept = table.take(pa.array(np.flatnonzero(kind == _ASKED)))
-    history = _history(asked, rows(_STOCK), rows(_PROMOTION), rows(_SALE), has_sales=has_sales)
+    history = _history(asked, rows(_STOCK), rows(_PROMOTION), rows(_SALE), rows(_INBOUND), has_sales=has_sales)
     features: dict[str, Floats] = {}
     for kernel in kernels:
         features |= kernel(history)
@@ -187,7 +216,9 @@ def _compute(table: pa.Table, kernels: tuple[Kernel, ...], names: tuple[str, ...
     return pa.table(columns, names=[*SERIES_KEYS, *names])
 
 
-def _history(asked: _Rows, stock: _Rows, promotions: _Rows, sales: _Rows, *, has_sales: bool) -> History:
+def _history(
+    asked: _Rows, stock: _Rows, promotions: _Rows, sales: _Rows, inbound: _Rows, *, has_sales: bool
+) -> History:
     past, ahead = -np.arange(1, PAST_DAYS + 1), np.arange(AHEAD_DAYS)
     reported = _Grid(asked, stock, past)
     is_shown = reported.moments() <= asked.day[:, None]
@@ -208,7 +239,39 @@ def _history(asked: _Rows, stock: _Rows, promotions: _Rows, sales: _Rows, *, has
         has_activity_past=np.where(was_planned, before.values("b"), np.nan),
         discount_ahead=np.where(is_planned, after.values("a"), np.nan),
         has_activity_ahead=np.where(is_planned, after.values("b"), np.nan),
+        **_open_inbound(asked, inbound),
     )
+
+
+def _open_inbound(asked: _Rows, inbound: _Rows) -> dict[str, Floats]:
+    """What was on its way, as known at each asked moment: the replenishments of a series are gone through one by one."""
+    n = len(asked.day)
+    day_micros = 86_400_000_000.0
+    order = np.lexsort((inbound.moment, inbound.series))
+    series = inbound.series[order]
+    start = np.searchsorted(series, asked.series, side="left")
+    count = np.searchsorted(series, asked.series, side="right") - start
+    horizon_end = asked.moment + np.nan_to_num(asked.values["a"], nan=1.0) * day_micros
+    units, number, within = np.zeros(n), np.zeros(n), np.zeros(n)
+    expected, oldest = np.full(n, np.inf), np.full(n, np.inf)
+    for nth in range(int(count.max(initial=0))):
+        at = np.flatnonzero(count > nth)
+        row = order[start[at] + nth]
+        now, ordered, closed = asked.moment[at], inbound.moment[row], inbound.values["b"][row]
+        is_open = (ordered < now) & ~(closed < now) & (now - ordered <= INBOUND_DAYS * day_micros)
+        quantity, due = np.nan_to_num(inbound.values["a"][row]), inbound.values["c"][row]
+        units[at] += np.where(is_open, quantity, 0.0)
+        number[at] += is_open
+        within[at] += np.where(is_open & (due < horizon_end[at]), quantity, 0.0)
+        expected[at] = np.minimum(expected[at], np.where(is_open & ~np.isnan(due), due, np.inf))
+        oldest[at] = np.minimum(oldest[at], np.where(is_open, ordered, np.inf))
+    return {
+        "inbound_units": units,
+        "inbound_count": number,
+        "inbound_within_units": within,
+        "inbound_days": np.where(np.isinf(expected), np.nan, (expected - asked.moment) / day_micros),
+        "inbound_age_days": np.where(np.isinf(oldest), np.nan, (asked.moment - oldest) / day_micros),
+    }
 
 
 class _Grid:

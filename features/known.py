@@ -62,8 +62,10 @@ class Known:
         if name not in self._kept:
             path = f"{self.lake.root}/{WORK}/{uuid.uuid4().hex}"
             atexit.register(shutil.rmtree, path, ignore_errors=True)
-            make().write.parquet(path)
-            self._kept[name] = self.lake.spark.read.parquet(path)
+            frame = make()
+            frame.write.parquet(path)
+            # The schema is given because a frame without rows leaves no file to read it from.
+            self._kept[name] = self.lake.spark.read.schema(frame.schema).parquet(path)
         return self._kept[name]
 
 

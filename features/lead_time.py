@@ -9,6 +9,7 @@ from pyspark.sql import functions as F
 
 from features.asof import MICRO, Window, days, days_between, first_known, ratio, rolling, whole
 from features.known import Known
+from features.spec import SERIES_KEYS, Feature, FeatureGroup
 
 LEAD_TIME_DAYS = 90  # arrivals that a lead time is learned from
 LONGEST_LEAD_DAYS = 120  # an arrival later than this is left out
@@ -82,3 +83,31 @@ def horizon_of(has_inbound: Column, lead_log: Column) -> Column:
     """Days that a stock-out prediction looks ahead: 1 without inbound, else the median lead time, rounded up, 1..30."""
     median = F.ceil(F.round(F.exp(lead_log), 6)).cast("int")
     return F.when(has_inbound, F.least(F.greatest(median, F.lit(1)), F.lit(MAX_HORIZON_DAYS))).otherwise(F.lit(1))
+
+
+FEATURES = (
+    Feature("lead_time_days", "days", "usual time from ordering to arrival at this seller (median)",
+            "the source has no inbound", "lead_time", allowed=(0.0, 400.0)),
+    Feature("lead_time_p90_days", "days", "the lead time that one in ten exceeds", "the source has no inbound",
+            "lead_time", allowed=(0.0, 4000.0)),
+    Feature("arrivals_count_90d", "replenishments", "how much is known about this seller's lead time", "never null",
+            "lead_time", 90, (0.0, 1e9)),
+)  # fmt: skip
+_Z90 = 1.2815515655446004
+
+
+def build(known: Known, subjects: DataFrame) -> DataFrame:
+    """One row per (seller_id, sku_id, as_of) of ``subjects`` with FEATURES."""
+    rows = subjects.select(*SERIES_KEYS, F.to_date("as_of").alias("as_of_day"))
+    usual = lead_times(known, rows.select("seller_id", "as_of_day").distinct())
+    has_inbound = F.col("has_inbound")
+    values = {
+        "lead_time_days": F.when(has_inbound, F.exp("lead_log")),
+        "lead_time_p90_days": F.when(has_inbound, F.exp(F.col("lead_log") + F.col("lead_std") * _Z90)),
+        "arrivals_count_90d": F.col(f"arrivals_{LEAD_TIME_DAYS}d"),
+    }
+    both = rows.join(usual, ["seller_id", "as_of_day"], "left")
+    return both.select(*SERIES_KEYS, *[values[f.name].cast("double").alias(f.name) for f in FEATURES])
+
+
+GROUP = FeatureGroup("lead_time", SERIES_KEYS, FEATURES, build)
