@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ import pyarrow as pa
 from sources.simulator.arrays import Ints
 
 MEMORY_BOUND_BYTES = 256 * 2**20
+BYTES_PER_VALUE = 14
 
 
 class DayBuckets:
@@ -30,16 +32,21 @@ class DayBuckets:
 
     def add(self, name: str, day: Ints, rows: pa.Table) -> None:
         """Put each row where its day is. day: (rows,) day indexes. The order of rows within a day is kept."""
-        order = np.argsort(day, kind="stable")
-        sorted_day = day[order]
-        bounds: Ints = np.flatnonzero(np.append(True, sorted_day[1:] != sorted_day[:-1])) if day.size else day
-        ends = np.append(bounds[1:], day.size) if day.size else day
-        for low, high in zip(bounds, ends, strict=True):
-            part = rows.take(pa.array(order[low:high]))  # a copy: a slice would keep the whole chunk alive
-            self._waiting[name, int(sorted_day[low])].append(part)
-            self._bytes += part.nbytes
+        if day.size and (day == day[0]).all():
+            self._keep(name, int(day[0]), rows)
+        elif day.size:
+            order = np.argsort(day, kind="stable")
+            waits = day[order]
+            bounds = np.flatnonzero(np.append(True, waits[1:] != waits[:-1]))
+            for low, high in pairwise([*bounds.tolist(), day.size]):
+                # a copy: a slice would keep the whole chunk alive
+                self._keep(name, int(waits[low]), rows.take(pa.array(order[low:high])))
         if self._bytes > self._bound:
             self._to_disk()
+
+    def _keep(self, name: str, day: int, rows: pa.Table) -> None:
+        self._waiting[name, day].append(rows)
+        self._bytes += _size(rows)
 
     def take(self, name: str, day: int) -> Iterator[pa.Table]:
         """The rows of a day in the order in which they were added, piece by piece; they are gone from here after."""
@@ -49,7 +56,7 @@ class DayBuckets:
                     yield pa.ipc.open_file(file).read_all()
                 piece.unlink()
             else:
-                self._bytes -= piece.nbytes
+                self._bytes -= _size(piece)
                 yield piece
 
     def days(self, name: str) -> list[int]:
@@ -69,3 +76,8 @@ class DayBuckets:
                 writer.write_table(table)
             pieces[:] = [piece for piece in pieces if isinstance(piece, Path)] + [path]
         self._bytes = 0
+
+
+def _size(rows: pa.Table) -> int:
+    """About how many bytes rows take; the exact figure costs more than the rows are worth."""
+    return int(rows.num_rows) * int(rows.num_columns) * BYTES_PER_VALUE

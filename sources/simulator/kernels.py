@@ -34,7 +34,7 @@ class Sight:
 class Ahead:
     """What can still happen to parcels on some paths, by step, from the day on which the step begins.
 
-    arrives: (paths, HORIZON, HORIZON) delivered by a day. unstalled, lost: (paths, HORIZON) chance of an end without a
+    arrives: (paths, HORIZON, HORIZON) delivered by a day, cumulated. unstalled, lost: (paths, HORIZON) chance of an end without a
     gap that counts as stalled; chance of being lost.
     """
 
@@ -44,17 +44,24 @@ class Ahead:
 
 
 def look_ahead(path: Ints, sight: Sight) -> Ahead:
-    """Everything that can still happen from each step on. path: (paths,) distinct."""
-    at_door = door(sight.road.paths.country[path], sight)
+    """Everything that can still happen from each step on. path: (paths,) distinct.
+
+    A path without a step passes it in no time: what is ahead of the next step is ahead of it too.
+    """
+    at_door = np.cumsum(door(sight), axis=2)[sight.road.paths.country[path]]
     arrives, unstalled, lost = [_NONE] * STEPS, [_NONE] * STEPS, [_NONE] * STEPS
     arrives[OUT], unstalled[OUT], lost[OUT] = at_door, np.ones(at_door.shape[:2]), np.zeros(at_door.shape[:2])
     for step in range(OUT - 1, PICKUP - 1, -1):
-        moves, loss = kernel(step, path, sight)
-        arrives[step] = moves @ arrives[step + 1]
-        unstalled[step] = np.einsum("pij,pj->pi", moves * _SHORT, unstalled[step + 1])
-        lost[step] = loss + np.einsum("pij,pj->pi", moves, lost[step + 1])
-    cumulated = [np.cumsum(table, axis=2) if table.size else table for table in arrives]
-    return Ahead(cumulated, unstalled, lost)
+        has = np.flatnonzero(_has(step, sight.road.paths.kind[path]))
+        for table in (arrives, unstalled, lost):
+            table[step] = table[step + 1].copy()
+        if has.size == 0:
+            continue
+        moves, loss = kernel(step, path[has], sight)
+        arrives[step][has] = moves @ arrives[step + 1][has]
+        unstalled[step][has] = np.einsum("pij,pj->pi", moves * _SHORT, unstalled[step + 1][has])
+        lost[step][has] = loss + np.einsum("pij,pj->pi", moves, lost[step + 1][has])
+    return Ahead(arrives, unstalled, lost)
 
 
 def _short() -> Floats:
@@ -67,19 +74,12 @@ _SHORT = _short()
 
 
 def kernel(step: int, path: Ints, sight: Sight) -> tuple[Floats, Floats]:
-    """(paths, HORIZON, HORIZON) moves and (paths, HORIZON) losses. Paths without the step pass it in no time."""
-    moves = np.tile(np.eye(HORIZON), (path.size, 1, 1))
-    loss = np.zeros((path.size, HORIZON))
-    has = _has(step, sight.road.paths.kind[path])
-    if not has.any():
-        return moves, loss
-    law, chance, losses = mixture(step, path[has], sight)
-    taken = spread(np.einsum("pol,pld->pod", chance * (1 - losses), law))
+    """(paths, HORIZON, HORIZON) moves and (paths, HORIZON) losses of a step that all these paths have."""
+    law, chance, losses = mixture(step, path, sight)
+    moves = spread(np.einsum("pol,pld->pod", chance * (1 - losses), law))
     if step == LAST_MILE:
-        taken = taken @ _opening(sight)[sight.road.paths.country[path[has]]]
-    moves[has] = taken
-    loss[has] = (chance * losses).sum(axis=2)
-    return moves, loss
+        moves = moves @ _opening(sight)[sight.road.paths.country[path]]
+    return moves, (chance * losses).sum(axis=2)
 
 
 def _has(step: int, kind: Ints) -> Flags:
@@ -110,7 +110,7 @@ def mixture(step: int, path: Ints, sight: Sight) -> tuple[Floats, Floats, Floats
 def spread(law: Floats) -> Floats:
     """(paths, HORIZON, days) durations by first day as (paths, HORIZON, HORIZON) from first day to last."""
     moves = np.zeros((law.shape[0], HORIZON, HORIZON))
-    for days in range(law.shape[2]):
+    for days in np.flatnonzero(law.any(axis=(0, 1))):
         rows = np.arange(HORIZON - days)
         moves[:, rows, rows + days] = law[:, : HORIZON - days, days]
     return moves
@@ -126,17 +126,17 @@ def _opening(sight: Sight) -> Floats:
     return opening
 
 
-def door(country: Ints, sight: Sight) -> Floats:
-    """(paths, HORIZON, HORIZON) from the day a parcel goes out to the day it is delivered, over all attempts."""
+def door(sight: Sight) -> Floats:
+    """(countries, HORIZON, HORIZON) from the day a parcel goes out to the day it is delivered, over all attempts."""
     next_open = sight.road.days.next_open
-    result = np.zeros((country.size, HORIZON, HORIZON))
-    rows = np.arange(country.size)
-    for first in range(HORIZON):
-        day, chance = np.full(country.size, sight.day + first), laws.ATTEMPT_SUCCESS
-        for attempt in range(laws.ATTEMPTS):
-            if attempt:
-                day = next_open[country, day + 1]
-            inside = day - sight.day < HORIZON
-            result[rows[inside], first, (day - sight.day)[inside]] += chance
-            chance *= 1 - laws.ATTEMPT_SUCCESS
+    countries = np.arange(next_open.shape[0])[:, None]
+    first = np.arange(HORIZON)[None, :]
+    result = np.zeros((countries.size, HORIZON, HORIZON))
+    day, chance = np.broadcast_to(sight.day + first, (countries.size, HORIZON)), laws.ATTEMPT_SUCCESS
+    for attempt in range(laws.ATTEMPTS):
+        if attempt:
+            day = next_open[countries, day + 1]
+        country, row = np.nonzero(day - sight.day < HORIZON)
+        result[country, row, day[country, row] - sight.day] += chance
+        chance *= 1 - laws.ATTEMPT_SUCCESS
     return result

@@ -33,11 +33,13 @@ from sources.simulator.people import write_people
 from sources.simulator.problems import find_problems
 from sources.simulator.reactions import SELLER_ACTS, SELLER_DELAYS, Notices, read_notices
 from sources.simulator.requests import request_rows
-from sources.simulator.writer import write_day
+from sources.simulator.writer import GrowingFile, write_day
 
 LOG = logging.getLogger(__name__)
 SCHEMAS = {name: arrow_schema(table) for name, table in CONTRACT.items()}
-TRUTH_SCHEMAS = {"outcomes": truth.OUTCOMES, "demand": truth.DEMAND, "lead_times": truth.LEAD_TIMES}
+TRUTH_SCHEMAS = {
+    "outcomes": truth.OUTCOMES, "demand": truth.DEMAND, "lead_times": truth.LEAD_TIMES, "probabilities": oracle.SCHEMA,
+}  # fmt: skip
 ORACLE_CHUNK = 20_000
 
 
@@ -106,6 +108,7 @@ class World:
         self.plans = demand.no_promotions(self.skus.count)
         self.calendar = shelf.calendar_by_day(parameters)
         self.buckets = DayBuckets(out / ".waiting", memory_bound_bytes)
+        self.truth: dict[str, GrowingFile] = {}
         self.counts = _Counts()
 
     def _levels(self, strain: Flags) -> dict[str, causes.Levels]:
@@ -129,6 +132,8 @@ class World:
             self._live(day)
             self._write(day)
             yield day
+        for file in self.truth.values():
+            file.close()
         shutil.rmtree(self.out / ".waiting", ignore_errors=True)
 
     def summary(self) -> WorldSummary:
@@ -141,6 +146,8 @@ class World:
         parameters = self.parameters
         self.counts.people = write_people(self.out / "people.parquet", self.market.buyers, self.sellers, self.draws)
         (self.out / "truth").mkdir()
+        for name, schema in TRUTH_SCHEMAS.items():
+            self.truth[name] = GrowingFile(self.out / "truth" / f"{name}.parquet", schema)
         chains = [(chain, self.levels[chain.name]) for chain in causes.CHAINS]
         known = truth.cause_rows(chains, parameters.first_day, parameters.days)
         pq.write_table(known, self.out / "truth" / "causes.parquet", compression="zstd")
@@ -268,9 +275,8 @@ class World:
         for name, schema in SCHEMAS.items():
             pieces = (voices.release(name, piece, self.notices) for piece in self.buckets.take(name, day))
             self.counts.rows[name] += write_day(self.out / name, today, pieces, schema)
-        for name, schema in TRUTH_SCHEMAS.items():
-            write_day(self.out / "truth" / name, today, self.buckets.take(name, day), schema)
-        write_day(self.out / "truth" / "probabilities", today, self._probabilities(day), oracle.SCHEMA)
+        for name, file in self.truth.items():
+            file.add(self._probabilities(day) if name == "probabilities" else self.buckets.take(name, day))
 
     def _probabilities(self, day: int) -> Iterator[pa.Table]:
         """True probabilities at the end of a day, for the orders that were asked about."""
