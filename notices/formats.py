@@ -6,11 +6,12 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from babel import Locale
-from babel.dates import format_datetime, format_skeleton, get_timezone_name
+from babel.dates import format_date, format_datetime, get_timezone_name, match_skeleton
 from babel.numbers import format_currency, format_decimal, format_percent
 
 MAX_NAME = 80
@@ -55,18 +56,18 @@ class Formats:
 
     def day(self, value: str) -> str:
         """``May 3`` for an ISO date, or for a moment as the day it falls on where the recipient is."""
-        return str(format_skeleton("MMMd", self.as_date(value), locale=self.locale))
+        return str(format_date(self.as_date(value), _pattern(str(self.locale), "MMMd"), locale=self.locale))
 
     def long_day(self, value: str) -> str:
-        """``Thursday, May 3``."""
-        return str(format_skeleton("MMMMEEEEd", self.as_date(value), locale=self.locale))
+        """``Thu, May 3``."""
+        return str(format_date(self.as_date(value), _pattern(str(self.locale), "MMMEd"), locale=self.locale))
 
     def moment(self, value: str) -> str:
         """``May 3, 2018, 9:15 PM, Brasilia Time``."""
         moment = _aware(value).astimezone(self.zone)
         said = format_datetime(moment, "medium", tzinfo=self.zone, locale=self.locale)
         said = re.sub(r"([:.]\d\d)[:.]00(?=\D|$)", r"\1", str(said))  # seconds say nothing here
-        return f"{said}, {get_timezone_name(moment, width='long', zone_variant='generic', locale=self.locale)}"
+        return f"{said}, {_zone_name(str(self.locale), self.zone.key)}"
 
     def as_date(self, value: str) -> date:
         """The calendar day; a bare date stays what it is, in every zone."""
@@ -91,6 +92,18 @@ def name(value: str) -> str:
     kept = "".join(" " if unicodedata.category(sign) in _INVISIBLE else sign for sign in value)
     flat = _LIVE.sub(lambda found: " ".join(found[0]), " ".join(kept.split()))
     return flat if len(flat) <= MAX_NAME else flat[: MAX_NAME - 1].rstrip() + "…"
+
+
+@cache
+def _pattern(locale: str, skeleton: str) -> str:
+    """The locale's pattern for a skeleton of fields; finding it is slow, and the same for every message."""
+    patterns = Locale.parse(locale).datetime_skeletons
+    return str(patterns[skeleton if skeleton in patterns else match_skeleton(skeleton, patterns)])
+
+
+@cache
+def _zone_name(locale: str, zone: str) -> str:
+    return str(get_timezone_name(ZoneInfo(zone), width="long", zone_variant="generic", locale=locale))
 
 
 def _aware(value: str) -> datetime:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+from binascii import b2a_qp
 from dataclasses import dataclass
 from datetime import datetime
-from email.headerregistry import Address
-from email.message import EmailMessage
-from email.policy import SMTP
+from email.header import Header
 from email.utils import format_datetime, parseaddr
 
 from notices.address import checked
@@ -17,7 +16,7 @@ from notices.keys import Keys
 
 ID_LENGTH = 24
 BOUNCE_SIGNATURE = 10
-POLICY = SMTP.clone(cte_type="7bit")
+SHORT_LINE = 76
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,30 +68,49 @@ def build(
     language: str,
     date: datetime,
 ) -> bytes:
-    """One message to one person: text and HTML, CRLF, seven-bit. The same input gives the same bytes."""
-    message = EmailMessage(policy=POLICY)
-    message["From"] = _mailbox(sender.name, sender.address)
-    message["To"] = _mailbox(name(recipient_name or ""), path.recipient)
-    message["Subject"] = one_line(composed.subject)
-    message["Date"] = format_datetime(date)
-    message["Message-ID"] = path.message_id
-    message["Content-Language"] = language
-    message["Auto-Submitted"] = "auto-generated"
-    message["X-Auto-Response-Suppress"] = "All"
-    message["Feedback-ID"] = f"{stage}:{kind}:beforehand:{sender.domain}"
-    message["List-Unsubscribe"] = f"<{links.stop}>"
-    message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
-    message.set_content(composed.text, cte="quoted-printable")
-    message.add_alternative(composed.html, subtype="html", cte="quoted-printable")
-    message.set_boundary(f"=_{path.message_id[1 : ID_LENGTH + 1]}")
-    return message.as_bytes()
+    """One message to one person: text and HTML, CRLF, seven-bit. The same input gives the same bytes.
+
+    Put together from prepared parts: email.message builds a few hundred a second, which is less than a relay takes.
+    """
+    boundary = f"=_{path.message_id[1 : ID_LENGTH + 1]}"
+    headers = (
+        ("From", _mailbox(sender.name, sender.address)),
+        ("To", _mailbox(name(recipient_name or ""), path.recipient)),
+        ("Subject", _words(" ".join(composed.subject.split()), "Subject")),
+        ("Date", format_datetime(date)),
+        ("Message-ID", path.message_id),
+        ("Content-Language", language),
+        ("Auto-Submitted", "auto-generated"),
+        ("X-Auto-Response-Suppress", "All"),
+        ("Feedback-ID", f"{stage}:{kind}:beforehand:{sender.domain}"),
+        ("List-Unsubscribe", f"<{links.stop}>"),
+        ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
+        ("MIME-Version", "1.0"),
+        ("Content-Type", f'multipart/alternative; boundary="{boundary}"'),
+    )
+    head = "".join(f"{header}: {value}\r\n" for header, value in headers).encode("ascii")
+    parts = (_part("text/plain", composed.text), _part("text/html", composed.html))
+    edge = f"--{boundary}".encode("ascii")
+    return head + b"".join(b"\r\n" + edge + b"\r\n" + part for part in parts) + b"\r\n" + edge + b"--\r\n"
 
 
-def one_line(subject: str) -> str:
-    """A subject in one line. Its facts are already plain; this keeps a translation's line break out of the headers."""
-    return " ".join(subject.split())
+def _part(content_type: str, body: str) -> bytes:
+    head = f'Content-Type: {content_type}; charset="utf-8"\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n'
+    return head.encode("ascii") + b2a_qp(body.replace("\n", "\r\n").encode(), istext=True)
 
 
-def _mailbox(shown: str, address: str) -> Address:
-    local, _, domain = address.rpartition("@")
-    return Address(shown, local, domain)
+def _mailbox(shown: str, address: str) -> str:
+    """``"Ana" <ana@…>``; a name beyond ASCII as encoded words, a name of nothing not at all."""
+    if not shown:
+        return f"<{address}>"
+    if shown.isascii():
+        quoted = shown.replace("\\", "\\\\").replace('"', '\\"')
+        return f'"{quoted}" <{address}>'
+    return f"{_words(shown, 'To')} <{address}>"
+
+
+def _words(text: str, header: str) -> str:
+    """Text as a header value: itself where it is short ASCII, else RFC 2047 words, folded."""
+    if text.isascii() and len(text) <= SHORT_LINE:
+        return text
+    return Header(text, "utf-8", maxlinelen=SHORT_LINE, header_name=header).encode(linesep="\r\n")

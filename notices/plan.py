@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Engine, delete, insert, select, text, update
+from sqlalchemy import Connection, Engine, and_, delete, select, text, update
 
-from notices import history
+from notices import history, rows
 from notices.card import Links
 from notices.catalog import MissingTranslation
 from notices.compose import compose, template_version
@@ -182,11 +182,9 @@ def _write(db: Connection, units: Sequence[Unit], s: Surroundings) -> None:
     told = _standing_keys(db, open_units, armed=s.armed)
     overtaken = _overtaken if s.armed else _without_notice
     open_units = [overtaken(unit) if unit.notice and unit.notice["dedupe_key"] in told else unit for unit in open_units]
-    _put_decisions(db, open_units, s)
+    rows.put(db, decisions, [_decision_row(decision, s) for unit in open_units for decision in unit.decisions])
     _put_cases(db, open_units, s)
-    for unit in open_units:
-        if unit.notice is not None:
-            _put_notice(db, unit)
+    _put_notices(db, open_units, s)
 
 
 def _standing_keys(db: Connection, units: Sequence[Unit], *, armed: bool) -> set[str]:
@@ -205,19 +203,6 @@ def _overtaken(unit: Unit) -> Unit:
 
 def _without_notice(unit: Unit) -> Unit:
     return Unit(unit.decisions)
-
-
-def _put_decisions(db: Connection, units: Sequence[Unit], s: Surroundings) -> None:
-    rows = [_decision_row(decision, s) for unit in units for decision in unit.decisions]
-    for chunk in chunks(rows):
-        ids = [row["decision_id"] for row in chunk]
-        known = set(db.execute(select(decisions.c.decision_id).where(decisions.c.decision_id.in_(ids))).scalars())
-        for row in chunk:  # a rebuild's decision, now taken for true or rebuilt once more
-            if row["decision_id"] in known:
-                db.execute(update(decisions).where(decisions.c.decision_id == row["decision_id"]).values(**row))
-        fresh = [row for row in chunk if row["decision_id"] not in known]
-        if fresh:
-            db.execute(insert(decisions), fresh)
 
 
 def _decision_id(decision: Decision, s: Surroundings) -> str:
@@ -247,55 +232,81 @@ def _decision_row(decision: Decision, s: Surroundings) -> dict[str, Any]:
 
 def _put_cases(db: Connection, units: Sequence[Unit], s: Surroundings) -> None:
     """Open the cases that are new, move the others on; note who is held out."""
+    opened: list[dict[str, Any]] = []
+    moved: list[dict[str, Any]] = []
+    held_out: list[dict[str, Any]] = []
     for decision in (decision for unit in units for decision in unit.decisions):
         case, candidate = decision.case, decision.candidate
         if case is None or decision.decision == "below_value":
             continue
-        values: dict[str, Any] = {"updated_at": s.now}
+        change: dict[str, Any] = {"case_id": case.case_id, "updated_at": s.now}
         if decision.has_notice and s.armed:
-            values |= {"stage": decision.stage, "fact": fact_of(candidate)}
-        changed = db.execute(update(cases).where(cases.c.case_id == case.case_id).values(**values)).rowcount
-        if not changed:
-            row = {
-                "case_id": case.case_id, "kind": candidate.kind, "recipient_id": candidate.recipient_id,
-                "object_id": candidate.object_id, "episode": case.episode, "stage": "open", "opened_at": s.now,
-                "closed_at": None, "fact": fact_of(candidate), **values,
-            }  # fmt: skip
-            db.execute(insert(cases).values(**row))
+            change |= {"stage": decision.stage, "fact": fact_of(candidate)}
+        moved.append(change)
+        opened.append({
+            "kind": candidate.kind, "recipient_id": candidate.recipient_id, "object_id": candidate.object_id,
+            "episode": case.episode, "stage": "open", "opened_at": s.now, "closed_at": None,
+            "fact": fact_of(candidate), **change,
+        })  # fmt: skip
         if decision.decision == "hold_out":
-            _put_holdout(db, candidate.kind, case.case_id, candidate.recipient_id, s.day)
+            held_out.append({
+                "kind": candidate.kind, "case_id": case.case_id, "recipient_id": candidate.recipient_id, "day": s.day,
+            })  # fmt: skip
+    there = rows.known(db, cases, moved)
+    rows.change(db, cases, [row for row in moved if (row["case_id"],) in there])
+    rows.add(db, cases, [row for row in opened if (row["case_id"],) not in there])
+    there = rows.known(db, holdouts, held_out)
+    rows.add(db, holdouts, [row for row in held_out if rows.key_of(holdouts, row) not in there])
 
 
-def _put_holdout(db: Connection, kind: str, case_id: str, recipient_id: str, day: date) -> None:
-    key = (holdouts.c.kind == kind) & (holdouts.c.case_id == case_id)
-    if db.execute(select(holdouts.c.day).where(key)).first() is None:
-        db.execute(insert(holdouts).values(kind=kind, case_id=case_id, recipient_id=recipient_id, day=day))
+def _put_notices(db: Connection, units: Sequence[Unit], s: Surroundings) -> None:
+    """Write notices, or write them anew over what never left; their deliveries; and which cases each tells."""
+    written = [unit for unit in units if unit.notice is not None]
+    rows.put(db, notices, [unit.notice for unit in written if unit.notice is not None])
+    ids = [unit.notice["notice_id"] for unit in written if unit.notice is not None]
+    db.execute(delete(tellings).where(tellings.c.notice_id.in_(ids)))
+    told = [row for unit in written for row in _tellings(unit)]
+    rows.add(db, tellings, _not_told_elsewhere(db, told, s))
+    _put_deliveries(db, written)
 
 
-def _put_notice(db: Connection, unit: Unit) -> None:
-    """Write a notice, or write it anew over one that never left; its delivery; and which cases it tells."""
-    notice = dict(unit.notice or {})
-    notice_id = notice["notice_id"]
-    if db.execute(update(notices).where(notices.c.notice_id == notice_id).values(**notice)).rowcount == 0:
-        db.execute(insert(notices).values(**notice))
-    db.execute(delete(tellings).where(tellings.c.notice_id == notice_id))
+def _tellings(unit: Unit) -> Iterator[dict[str, Any]]:
     for line in unit.decisions:
-        if line.case is None:
-            continue
-        row = {
-            "case_id": line.case.case_id,
-            "stage": line.stage,
-            "notice_id": notice_id,
-            "fact": fact_of(line.candidate),
-        }
-        db.execute(delete(tellings).where(tellings.c.case_id == row["case_id"], tellings.c.stage == row["stage"]))
-        db.execute(insert(tellings).values(**row))
-    anew = {
-        **(unit.delivery or {"state": "CANCELLED"}),
-        "epoch": deliveries.c.epoch + 1,
-        "tries": 0,
-        "lease_token": None,
-    }
-    changed = db.execute(update(deliveries).where(deliveries.c.notice_id == notice_id).values(**anew)).rowcount
-    if changed == 0 and unit.delivery is not None:
-        db.execute(insert(deliveries).values(**unit.delivery))
+        if line.case is not None and unit.notice is not None:
+            yield {
+                "case_id": line.case.case_id, "stage": line.stage, "notice_id": unit.notice["notice_id"],
+                "fact": fact_of(line.candidate),
+            }  # fmt: skip
+
+
+def _not_told_elsewhere(db: Connection, told: Sequence[dict[str, Any]], s: Surroundings) -> list[dict[str, Any]]:
+    """The tellings to write. Another notice that was to tell the same and never left is put aside.
+
+    It would tell twice if a person let it go later. A rebuild puts nothing aside.
+    """
+    there = rows.known(db, tellings, told)
+    taken = [row for row in told if rows.key_of(tellings, row) in there]
+    if not s.armed:
+        return [row for row in told if rows.key_of(tellings, row) not in there]
+    for row in taken:
+        this = and_(tellings.c.case_id == row["case_id"], tellings.c.stage == row["stage"])
+        older = db.execute(select(tellings.c.notice_id).where(this)).scalar_one()
+        aside = {"state": "SUPPRESSED", "state_reason": "overtaken by a later notice", "updated_at": s.now}
+        waits = notices.c.state.in_(["HELD", "PROPOSED"])
+        db.execute(update(notices).where(notices.c.notice_id == older, waits).values(**aside))
+        db.execute(delete(tellings).where(this))
+    return list(told)
+
+
+def _put_deliveries(db: Connection, units: Sequence[Unit]) -> None:
+    """A delivery for each notice that may go. One that never left is made anew, with a new epoch."""
+    ids = [unit.notice["notice_id"] for unit in units if unit.notice is not None]
+    there = set(db.execute(select(deliveries.c.notice_id).where(deliveries.c.notice_id.in_(ids))).scalars())
+    for unit in units:
+        if unit.notice is not None and unit.notice["notice_id"] in there:
+            row = unit.delivery or {"state": "CANCELLED"}
+            anew = {**row, "epoch": deliveries.c.epoch + 1, "tries": 0, "lease_token": None}
+            db.execute(update(deliveries).where(deliveries.c.notice_id == unit.notice["notice_id"]).values(**anew))
+    rows.add(
+        db, deliveries, [unit.delivery for unit in units if unit.delivery and unit.delivery["notice_id"] not in there]
+    )
