@@ -93,12 +93,12 @@ def run(
     for name, reason in missing_tables(source.tables, [name for name in CONTRACT if lake.exists(name)]).items():
         report.held[name] = f"{name}, {days(first, last)}: {reason} The lake's {name} is as it was."
     gates = Gates(home / "data_docs" / "ingest" / days(first, last).replace(" ", "_"))
-    with staging.folder(home, "ingest") as folder:
+    with staging.disk_full_told(home), staging.folder(home, "ingest") as folder:
         around = Surroundings(lake, first, last, {})
         for name in source.tables:
             progress(name)
             _take(CONTRACT[name], source, around, folder, gates, report)
-    report.docs = gates.build_page()
+        report.docs = gates.build_page()
     return report
 
 

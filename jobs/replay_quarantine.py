@@ -86,7 +86,7 @@ def run(lake: Lake, name: str, day: date, *, home: Path, corrected: Source | Non
     still_open = [row for row in rows if row["state"] == quarantine.OPEN]
     if not still_open:
         return ReplayReport(name, day, still=_other_days(lake, table))
-    with staging.folder(home, "replay") as folder:
+    with staging.disk_full_told(home), staging.folder(home, "replay") as folder:
         as_they_are = corrections.as_staged(table, [(row["origin"], day, row["raw"]) for row in still_open], 0)
         found = find(table, as_they_are, corrected)
         pq.write_table(found.staged, folder / "staged.parquet")

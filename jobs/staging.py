@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -19,6 +21,7 @@ from lake.tables import CONTRACT
 from sources.source import Source, delivered_schema
 
 COMPRESSION = "zstd"
+FULL = tuple(os.strerror(number) for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,22 @@ class Staged:
     table: str
     path: Path
     rows: int
+
+
+@contextmanager
+def disk_full_told(home: Path) -> Iterator[None]:
+    """Turn every way in which a full disk shows itself (the engine's, Delta's, Parquet's) into one OSError, ENOSPC."""
+    try:
+        yield
+    except Exception as error:
+        told = f"{error} {error.__cause__ or ''}"
+        if not any(sign in told for sign in FULL):
+            raise
+        raise OSError(
+            errno.ENOSPC,
+            f"the disk is full. Nothing that was there is lost, and the table being written is as it was. Free some "
+            f"space under {home} and run the same step again",
+        ) from error
 
 
 @contextmanager
