@@ -38,7 +38,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m sources.simulator", description="Write a marketplace with known truth.")
+    parser = argparse.ArgumentParser(
+        prog="python -m sources.simulator", description="Write a marketplace with known truth."
+    )
     parser.add_argument("out", type=Path, help="a new or empty folder")
     parser.add_argument("--seed", type=int, default=_DEFAULT.seed)
     parser.add_argument("--orders", type=int, default=_DEFAULT.orders, help="expected number, 2,000 to 50 million")

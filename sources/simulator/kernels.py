@@ -34,8 +34,8 @@ class Sight:
 class Ahead:
     """What can still happen to parcels on some paths, by step, from the day on which the step begins.
 
-    arrives: (paths, HORIZON, HORIZON) delivered by a day, cumulated. unstalled, lost: (paths, HORIZON) chance of an end without a
-    gap that counts as stalled; chance of being lost.
+    arrives: (paths, HORIZON, HORIZON) delivered by a day, cumulated. unstalled, lost: (paths, HORIZON) chance of an
+    end without a gap that counts as stalled; chance of being lost.
     """
 
     arrives: list[Floats]

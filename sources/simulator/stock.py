@@ -33,7 +33,8 @@ TEACHES_SHARE = 0.5
 class Ledger:
     """State per article. on_hand: pieces. pace: the seller's estimate of pieces per ordinary day.
 
-    due, ordered, expected, quantity: (slots, skus), day indexes and pieces of what is on the way; due NEVER where free,
+    due, ordered, expected, quantity, late: (slots, skus), day indexes and pieces of what is on the way, and whether the
+    supplier was late when it was ordered; due NEVER where free,
     negative due -d - 1 where it will be cancelled on day d. remind_day, remind_quantity: what a reminder will make
     them order.
     """
@@ -44,6 +45,7 @@ class Ledger:
     ordered: Ints
     expected: Ints
     quantity: Ints
+    late: Ints
     remind_day: Ints
     remind_quantity: Ints
 
@@ -104,7 +106,8 @@ def open_ledger(skus: Skus, sellers: Sellers, draws: Draws) -> Ledger:
         due=empty,
         ordered=zero.copy(),
         expected=zero.copy(),
-        quantity=zero,
+        quantity=zero.copy(),
+        late=zero,
         remind_day=np.full(count, NEVER),
         remind_quantity=np.zeros(count, dtype=np.int64),
     )
@@ -177,17 +180,36 @@ def reorder(ledger: Ledger, day: int, days: Days, skus: Skus, sellers: Sellers, 
     sku = np.flatnonzero(chosen)
     cancelled = uniform[1][sku] < CANCELLED_SHARE
     expected = day + np.maximum(np.rint(lead[sku]), 1).astype(np.int64)
-    return _place(ledger, day, sku, np.maximum(quantity[sku], 1), expected, takes_days[sku], cancelled, (~own)[sku])
+    return _place(
+        ledger,
+        day,
+        sku,
+        np.maximum(quantity[sku], 1),
+        expected,
+        takes_days[sku],
+        cancelled,
+        (~own)[sku],
+        late[seller[sku]],
+    )
 
 
 def _place(
-    ledger: Ledger, day: int, sku: Ints, quantity: Ints, expected: Ints, takes: Ints, cancelled: Flags, reminded: Flags
+    ledger: Ledger,
+    day: int,
+    sku: Ints,
+    quantity: Ints,
+    expected: Ints,
+    takes: Ints,
+    cancelled: Flags,
+    reminded: Flags,
+    late: Flags,
 ) -> Placed:
     slot = np.argmax(ledger.due[:, sku] == NEVER, axis=0)
     ledger.due[slot, sku] = np.where(cancelled, -expected - 1, day + takes)
     ledger.ordered[slot, sku] = day
     ledger.expected[slot, sku] = expected
     ledger.quantity[slot, sku] = quantity
+    ledger.late[slot, sku] = late
     return Placed(sku, quantity, expected, np.where(cancelled, NEVER, takes), reminded)
 
 

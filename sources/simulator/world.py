@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 
 from lake.store import arrow_schema
 from lake.tables import CONTRACT
-from sources.simulator import causes, demand, entities, oracle, rows, scans, shelf, stock, truth, voices
+from sources.simulator import causes, demand, entities, oracle, rows, scans, shelf, stock, stock_odds, truth, voices
 from sources.simulator.arrays import Flags, Floats, Ints
 from sources.simulator.buckets import MEMORY_BOUND_BYTES, DayBuckets
 from sources.simulator.calendar import DAY_US, make_days
@@ -39,8 +39,10 @@ LOG = logging.getLogger(__name__)
 SCHEMAS = {name: arrow_schema(table) for name, table in CONTRACT.items()}
 TRUTH_SCHEMAS = {
     "outcomes": truth.OUTCOMES, "demand": truth.DEMAND, "lead_times": truth.LEAD_TIMES, "probabilities": oracle.SCHEMA,
+    "stock_out": stock_odds.SCHEMA,
 }  # fmt: skip
 ORACLE_CHUNK = 20_000
+STOCK_TRUTH_EVERY_DAYS = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +218,13 @@ class World:
         self._hold("inbound", day, shelf.inbound_rows(arrivals, placed, self.skus, day, parameters.midnight_us))
         self._hold("demand", day, truth.demand_rows(rates, wanted, sold, in_stock, day, first_day))
         self._hold("lead_times", day, truth.lead_time_rows(placed, day, first_day))
+        if parameters.truth_every_day or day % STOCK_TRUTH_EVERY_DAYS == STOCK_TRUTH_EVERY_DAYS - 1:
+            ahead = [
+                demand.rates_on(self.plans, self.skus, self.sellers, day + 1 + n, self.days_)
+                for n in range(stock_odds.AHEAD)
+            ]
+            known = stock_odds.Shelf(self.ledger, day, np.stack(ahead), late, self.skus, self.sellers, self.days_)
+            self._hold("stock_out", day, stock_odds.stock_out_rows(known, parameters.midnight_us, self.draws))
 
     def _remind(self, day: int) -> None:
         """Sellers who were reminded on this day make up their minds: half of them will order, today or soon."""

@@ -159,3 +159,19 @@ def test_a_backlog_shows_before_it_hurts(db):
         last_day"""
     ).fetchall()[0]
     assert dwell[0] > 4 * dwell[1]
+
+
+@pytest.mark.parametrize("days", [1, 3, 7, 14])
+def test_a_chance_of_a_stock_out_comes_true_as_often_as_it_says(db, days):
+    """Articles share sellers and seasons, and futures are drawn: the bounds are wider than for single draws."""
+    rows = db.execute(
+        f"""SELECT any_value(within_{days}d), max((in_stock_share <= 0.75 OR stock.on_hand = 0)::INT)
+        FROM truth_stock_out JOIN stock ON stock.sku_id = truth_stock_out.sku_id AND stock_day >= as_of::DATE
+            AND stock_day < as_of::DATE + {days} GROUP BY truth_stock_out.sku_id, as_of HAVING count(*) = {days}"""
+    ).fetchall()
+    chance, came = np.array(rows).T
+    for low, high in ((0.0, 0.1), (0.1, 0.4), (0.4, 0.8), (0.8, 1.01)):
+        inside = (low <= chance) & (chance < high)
+        spread = np.sqrt((chance * (1 - chance))[inside].sum())
+        assert abs((came - chance)[inside].sum()) <= 4.5 * spread + 1.5, (low, high)
+    assert chance[came == 1].mean() > 3 * chance[came == 0].mean()

@@ -161,7 +161,7 @@ def test_the_truth_stands_apart(world):
     for table in CONTRACT.values():
         assert not hidden & set(table.column_names)
     assert {path.stem for path in (world / "truth").iterdir()} == {
-        "causes", "demand", "lead_times", "outcomes", "probabilities",
+        "causes", "demand", "lead_times", "outcomes", "probabilities", "stock_out",
     }  # fmt: skip
 
 
