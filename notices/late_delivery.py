@@ -20,7 +20,8 @@ def card(stage: str, evidence: Mapping[str, Any], voice: Voice, links: Links) ->
     prefix = f"late_delivery.{stage}"
     promised = evidence["promised_at"]
     codes = {reason.get("code") for reason in evidence.get("reasons") or ()}
-    next_key = "late_delivery.next_not_handed_over" if "not_handed_over" in codes else "late_delivery.next"
+    is_with_seller = not evidence.get("last_scan") and bool(codes & {"hand_over", "not_handed_over"})
+    next_key = "late_delivery.next_not_handed_over" if is_with_seller else "late_delivery.next"
     return Card(
         **voice.frame(evidence, links),
         subject=say(f"{prefix}.subject_{tone}", order=short_id(evidence["order_id"]), promised=formats.day(promised)),

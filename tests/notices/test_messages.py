@@ -46,7 +46,10 @@ RECORDS = {
     "late_not_handed_over": (
         "late_delivery",
         "heads_up",
-        late_evidence(reasons=[reason("not_handed_over", ship_by="2026-02-27T03:00:00+00:00"), reason("unheard_of")]),
+        late_evidence(
+            last_scan=None,
+            reasons=[reason("not_handed_over", ship_by="2026-02-27T03:00:00+00:00"), reason("unheard_of")],
+        ),
     ),
     "update": ("late_delivery", "update", {**late_evidence(), "before": BEFORE}),
     "digest": (
@@ -227,3 +230,10 @@ def test_a_return_path_is_signed_and_a_recipient_is_exact() -> None:
     other = envelope(SENDER, "Ana+x@Mail.Example", "m" * 64, KEYS)
     assert path.sender.partition(".")[2] != other.sender.partition(".")[2]
     assert replace(path, sender="") != path
+
+
+def test_every_reason_that_a_model_can_give_has_a_sentence() -> None:
+    from features import catalog as features
+
+    codes = {feature.reason for target in ("late_delivery", "stock_out") for feature in features.features_of(target)}
+    assert [code for code in sorted(codes) if not catalog("en").has(f"reason.{code}.plain")] == []

@@ -14,7 +14,7 @@ from sqlalchemy import Engine, event, select, update
 from notices import directory, plan, policy
 from notices.decide import Candidate
 from notices.planning import decide_and_plan
-from notices.state import cases, decisions, deliveries, holdouts, kinds, notices, tellings, writing
+from notices.state import cases, control, decisions, deliveries, holdouts, kinds, notices, tellings, writing
 
 
 def crowd(state: Engine, many: int) -> list[Candidate]:
@@ -157,3 +157,21 @@ def test_the_holdout_is_recorded_once_per_case(state: Engine) -> None:
     with state.connect() as db:
         assert [row.day for row in db.execute(select(holdouts))] == [DAY]
         assert db.execute(select(notices)).all() == []
+
+
+def test_lines_of_a_digest_that_was_held_go_into_the_next_and_the_held_one_is_put_aside(state: Engine) -> None:
+    directory.put(state, KEYS, [seller("s1")])
+    stopped = replace(around().policy, stopped=frozenset({"stock_out"}))
+    with writing(state) as db:
+        db.execute(control.insert().values(name="kill", value="on", changed_by="test", changed_at=NOW))
+    assert decide_and_plan(state, [stock()], around(policy=stopped)) == {"candidates": 1, "held": 1}
+    with writing(state) as db:
+        db.execute(update(control).values(value="off"))
+    tomorrow = around(day=DAY + timedelta(days=1), now=NOW + timedelta(days=1))
+    assert decide_and_plan(state, [stock()], tomorrow) == {"candidates": 1, "digest": 1}
+    with state.connect() as db:
+        ended = {row.day: (row.state, row.state_reason) for row in db.execute(select(notices))}
+    assert ended == {
+        DAY: ("SUPPRESSED", "overtaken by a later notice"),
+        DAY + timedelta(days=1): ("APPROVED", ""),
+    }
