@@ -76,7 +76,7 @@ def whole(value: Column, scale: int = MICRO) -> Column:
 
 
 def ratio(part: Column, of: Column) -> Column:
-    """part / of as a double; null where ``of`` is 0 or null."""
+    """Quotient as a double; null where ``of`` is 0 or null."""
     # The divisor is never 0 nor null: the embedded engine may divide before it asks whether it should, and looks for
     # zeros in the slots of nulls too.
     divisor = F.when(of != 0, of.cast("double")).otherwise(F.lit(1.0))

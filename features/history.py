@@ -32,6 +32,8 @@ _UNSEEN = 1 << 40  # later than any day
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
+FEWEST_FOR_SPREAD = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +64,16 @@ class History:
     inbound_age_days: Floats
 
     @property
-    def is_known(self) -> npt.NDArray[np.bool_]:
+    def is_known(self) -> Flags:
         """(n, 28): whether the day's stock was reported by then."""
-        return ~np.isnan(self.in_stock_share) | ~np.isnan(self.on_hand)
+        known: Flags = ~np.isnan(self.in_stock_share) | ~np.isnan(self.on_hand)
+        return known
 
     @property
-    def is_out(self) -> npt.NDArray[np.bool_]:
+    def is_out(self) -> Flags:
         """(n, 28): whether the day is known to have been a stock-out day."""
-        return (self.in_stock_share <= OUT_SHARE) | (self.on_hand == 0)
+        out: Flags = (self.in_stock_share <= OUT_SHARE) | (self.on_hand == 0)
+        return out
 
 
 Kernel = Callable[[History], dict[str, Floats]]
@@ -88,7 +92,7 @@ def deviation(values: Floats, days: int) -> Floats:
     seen = (~np.isnan(part)).sum(axis=1).astype(np.float64)
     centre = mean(values, days)
     squares = np.nansum((part - centre[:, None]) ** 2, axis=1)
-    return np.where(seen >= 3, np.sqrt(over(squares, seen - 1.0)), np.nan)
+    return np.where(seen >= FEWEST_FOR_SPREAD, np.sqrt(over(squares, seen - 1.0)), np.nan)
 
 
 def latest(values: Floats) -> Floats:
@@ -99,7 +103,7 @@ def latest(values: Floats) -> Floats:
 
 
 def over(part: Floats, of: Floats) -> Floats:
-    """part / of; NaN where ``of`` is 0 or NaN."""
+    """Quotient; NaN where ``of`` is 0 or NaN."""
     usable = ~np.isnan(of) & (of != 0)
     return np.where(usable, part / np.where(usable, of, 1.0), np.nan)
 
@@ -109,14 +113,14 @@ def series_rows(known: Known, subjects: DataFrame, kernels: tuple[Kernel, ...], 
     both = _asked(subjects)
     for part in (_stock(known), _promotions(known), _sales(known), _inbound(known)):
         both = both.unionByName(part)
-    has_sales = not known.read("order_items", days_back=PAST_DAYS + 1).limit(1).isEmpty()
+    sale_days = _sale_days(known)
     fields = both.select(*_SERIES).schema.fields
     schema = StructType(
         [*fields, *subjects.select("as_of").schema.fields, *[StructField(name, DoubleType()) for name in names]]
     )
 
     def compute(table: pa.Table) -> pa.Table:
-        return _compute(table, kernels, names, has_sales=has_sales)
+        return _compute(table, kernels, names, sale_days)
 
     return in_buckets(both, _SERIES).applyInArrow(compute, schema)
 
@@ -163,6 +167,12 @@ def _sales(known: Known) -> DataFrame:
     return sums.select(_row(_SALE, F.col("recorded_day"), F.unix_date("recorded_day"), a=F.col("quantity")))
 
 
+def _sale_days(known: Known) -> Ints:
+    """The days on which any order line became known, as days since 1970-01-01, sorted: a few hundred numbers."""
+    rows = known.read("order_items", days_back=PAST_DAYS + 1).select(F.unix_date("recorded_day").alias("day")).distinct()
+    return np.sort(np.asarray(rows.toArrow().column("day").to_pylist(), dtype=np.int64))
+
+
 def _inbound(known: Known) -> DataFrame:
     """One row per replenishment: moment it was known to be ordered, a quantity, b moment it was known closed, c expected."""
     rows = known.read("inbound", days_back=INBOUND_DAYS + 1)
@@ -194,7 +204,7 @@ class _Rows:
     values: dict[str, Floats]
 
 
-def _compute(table: pa.Table, kernels: tuple[Kernel, ...], names: tuple[str, ...], *, has_sales: bool) -> pa.Table:
+def _compute(table: pa.Table, kernels: tuple[Kernel, ...], names: tuple[str, ...], sale_days: Ints) -> pa.Table:
     series = np.unique(key_codes(table, _SERIES), return_inverse=True)[1].astype(np.int64)
     kind = table.column("kind").to_numpy()
 
@@ -206,7 +216,7 @@ def _compute(table: pa.Table, kernels: tuple[Kernel, ...], names: tuple[str, ...
 
     asked = rows(_ASKED)
     kept = table.take(pa.array(np.flatnonzero(kind == _ASKED)))
-    history = _history(asked, rows(_STOCK), rows(_PROMOTION), rows(_SALE), rows(_INBOUND), has_sales=has_sales)
+    history = _history(asked, rows(_STOCK), rows(_PROMOTION), rows(_SALE), rows(_INBOUND), sale_days)
     features: dict[str, Floats] = {}
     for kernel in kernels:
         features |= kernel(history)
@@ -217,15 +227,16 @@ def _compute(table: pa.Table, kernels: tuple[Kernel, ...], names: tuple[str, ...
 
 
 def _history(
-    asked: _Rows, stock: _Rows, promotions: _Rows, sales: _Rows, inbound: _Rows, *, has_sales: bool
+    asked: _Rows, stock: _Rows, promotions: _Rows, sales: _Rows, inbound: _Rows, sale_days: Ints
 ) -> History:
     past, ahead = -np.arange(1, PAST_DAYS + 1), np.arange(AHEAD_DAYS)
     reported = _Grid(asked, stock, past)
     is_shown = reported.moments() <= asked.day[:, None]
     share, on_hand, units = (np.where(is_shown, reported.values(name), np.nan) for name in ("a", "b", "c"))
-    if has_sales:
-        sold = np.nan_to_num(_Grid(asked, sales, past).values("a"))
-        units = np.where(is_shown & np.isnan(units), sold, units)
+    # Where orders are delivered at all, a day on which nobody ordered the article is a day with no sale.
+    recent = np.searchsorted(sale_days, asked.day) - np.searchsorted(sale_days, asked.day - PAST_DAYS)
+    sold = np.where(recent[:, None] > 0, np.nan_to_num(_Grid(asked, sales, past).values("a")), np.nan)
+    units = np.where(is_shown & np.isnan(units), sold, units)
     before, after = _Grid(asked, promotions, past), _Grid(asked, promotions, ahead)
     was_planned = before.moments() < asked.moment[:, None]
     is_planned = after.moments() < asked.moment[:, None]
@@ -297,5 +308,5 @@ class _Grid:
         return self._look_up(self._rows.moment.astype(np.float64), float(_UNSEEN) * 1e9)
 
     def _look_up(self, values: Floats, missing: float) -> Floats:
-        with_missing = np.append(values, missing)
-        return with_missing[self._index]
+        found: Floats = np.append(values, missing)[self._index]
+        return found

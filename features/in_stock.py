@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from features.history import PAST_DAYS, Floats, History, deviation, latest, mean, over
+from features.history import PAST_DAYS, Flags, Floats, History, deviation, latest, mean, over
 from features.spec import Feature
 from features.series_group import series_group
 
@@ -81,18 +81,18 @@ def compute(history: History) -> dict[str, Floats]:
     return values
 
 
-def _first(flags: np.ndarray[tuple[int, int], np.dtype[np.bool_]]) -> Floats:
+def _first(flags: Flags) -> Floats:
     """Days back to the first true flag; one more than the columns where there is none."""
     found = flags.any(axis=1)
-    return np.where(found, flags.argmax(axis=1) + 1.0, flags.shape[1] + 1.0)
+    days: Floats = np.where(found, flags.argmax(axis=1) + 1.0, flags.shape[1] + 1.0)
+    return days
 
 
-def _run(
-    out: np.ndarray[tuple[int, int], np.dtype[np.bool_]], known: np.ndarray[tuple[int, int], np.dtype[np.bool_]]
-) -> Floats:
+def _run(out: Flags, known: Flags) -> Floats:
     """Stock-out days in a row up to the last known day; a day without a report neither counts nor ends the run."""
     goes_on = np.cumprod(out | ~known, axis=1).astype(bool)
-    return (goes_on & out).sum(axis=1).astype(np.float64)
+    length: Floats = (goes_on & out).sum(axis=1).astype(np.float64)
+    return length
 
 
 GROUP = series_group("in_stock", FEATURES, compute)

@@ -71,10 +71,9 @@ class Known:
 
 def span_of(lake: Lake, subjects: DataFrame) -> Known | None:
     """The moments that a frame of subjects asks about; None where it has no rows. Evaluates the frame once."""
-    first, last = subjects.agg(
-        F.unix_micros(F.min("as_of")).alias("first"), F.unix_micros(F.max("as_of")).alias("last")
-    ).first() or (None, None)
-    if first is None:
+    ends = subjects.agg(F.unix_micros(F.min("as_of")).alias("first"), F.unix_micros(F.max("as_of")).alias("last"))
+    first, last = (ends.toArrow().column(name)[0].as_py() for name in ("first", "last"))
+    if first is None or last is None:
         return None
     epoch = datetime(1970, 1, 1, tzinfo=UTC)
     return Known(lake, epoch + timedelta(microseconds=first), epoch + timedelta(microseconds=last))

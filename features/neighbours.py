@@ -115,8 +115,8 @@ def _value(name: str) -> Column:
 
 def _share(scope: str, days: int) -> Column:
     parent = ratio(F.col(f"platform_out_{days}d"), F.col(f"platform_reported_{days}d"))
-    own = (F.coalesce(f"{scope}_{name}_{days}d", F.lit(0)) for name in ("out", "reported"))
-    return shrunk(*own, parent, SHARE_PRIOR)
+    out, reported = (F.coalesce(f"{scope}_{name}_{days}d", F.lit(0)) for name in ("out", "reported"))
+    return shrunk(out, reported, parent, SHARE_PRIOR)
 
 
 GROUP = FeatureGroup("neighbours", SERIES_KEYS, FEATURES, build)

@@ -1,0 +1,56 @@
+"""One feature has one value: however rows are split, and whether a day is asked for alone or among many."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from conftest import KEYS, TARGETS, Built, in_memory, order_subjects
+from leak_check import differing, rows_of
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+from world import AS_OF, World, write
+
+from features import catalog, subjects
+from lake.store import Lake
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("parts", [2, 7])
+def test_partition_counts_do_not_matter(
+    spark: SparkSession, tmp_path: Path, world: World, built: dict[str, Built], target: str, parts: int
+) -> None:
+    lake = write(Lake(tmp_path / "lake", spark), world, files=parts)
+    asked = built[target].subjects.repartition(parts)
+    other = rows_of(catalog.build(target, lake, asked), KEYS[target])
+    assert differing(built[target].rows, other) == {}
+
+
+def test_the_orders_of_a_daily_run_are_those_of_a_backtest(world_lake: Lake, built: dict[str, Built]) -> None:
+    one_day = in_memory(subjects.open_orders(world_lake, AS_OF))
+    rows = rows_of(catalog.build("late_delivery", world_lake, one_day), KEYS["late_delivery"])
+    among_many = built["late_delivery"].rows
+    wanted = among_many[among_many.index.get_level_values("as_of") == AS_OF]
+    assert len(rows) > 5
+    assert set(rows.index) == set(wanted.index)
+    assert differing(wanted, rows) == {}
+    assert (rows["snapshot"] == wanted.loc[rows.index, "snapshot"]).all()
+
+
+def test_the_series_of_a_daily_run_are_those_of_a_backtest(world_lake: Lake, built: dict[str, Built]) -> None:
+    one_day = in_memory(subjects.stock_series_of(world_lake, AS_OF))
+    rows = rows_of(catalog.build("stock_out", world_lake, one_day), KEYS["stock_out"])
+    among_many = built["stock_out"].rows
+    wanted = among_many[among_many.index.get_level_values("as_of") == AS_OF]
+    assert set(rows.index) == set(wanted.index)
+    assert differing(wanted, rows) == {}
+    for column in ("snapshot", "horizon_days"):
+        assert (rows[column] == wanted.loc[rows.index, column]).all()
+
+
+def test_a_daily_run_asks_about_the_orders_a_backtest_would_have_asked_about(world_lake: Lake) -> None:
+    daily = subjects.order_snapshots(world_lake, AS_OF - timedelta(days=1), AS_OF + timedelta(hours=1), every_day=True)
+    of_that_day = {tuple(row) for row in daily.where(F.col("as_of") == F.lit(AS_OF)).collect()}
+    assert of_that_day == {tuple(row) for row in subjects.open_orders(world_lake, AS_OF).collect()}
+    assert order_subjects(world_lake).count() > len(of_that_day)
