@@ -14,10 +14,8 @@ from lake import quarantine
 from lake.gates import Gates
 from lake.rules import DUPLICATE, ORIGIN_FILE, ORIGIN_ROW, REASONS, Surroundings, allowed_bad, good_rows, judge, origin
 from lake.tables import Table
-from sources.source import Source
+from sources.source import ROWS_EVERY_DAY, Source
 
-# A day without a new order or without a stock row is a delivery that did not arrive; other tables have quiet days.
-ROWS_EVERY_DAY = ("orders", "stock")
 SHOWN_ROWS = 5
 
 

@@ -37,13 +37,13 @@ def source_of(settings: Settings) -> Source:
 
 
 def last_day(source: Source, wanted: date | None) -> date:
-    """The day to work on: the one asked for, else the last one the source tells about.
+    """The day to work on: the one asked for, else the last one with new orders or stock.
 
     Raises WorldError for a day after the source's last: its features would be those of a day without news.
     """
     first, last = source.span()
     if wanted is None:
-        return last
+        return source.newest_day()
     if not first <= wanted <= last:
         raise WorldError(f"{wanted} is outside what the source tells about ({first} to {last}). Nothing was done.")
     return wanted

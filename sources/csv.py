@@ -25,7 +25,7 @@ from sources import files
 from sources.conform import Conformer, RawRows
 from sources.folder import FolderSettings, read_settings
 from sources.people import read_people
-from sources.source import Delivery, Person, SourceError, delivered_schema
+from sources.source import ROWS_EVERY_DAY, Delivery, Person, SourceError, delivered_schema
 from sources.values import convert
 
 SUFFIXES = (".csv", ".parquet")
@@ -49,7 +49,7 @@ class CsvSource:
         self.folder = folder
         self._secret = secret
         self._settings: FolderSettings = read_settings(folder)
-        self._span: tuple[date, date] | None = None
+        self._known_spans: dict[str, tuple[date, date]] | None = None
 
     @property
     def tables(self) -> tuple[str, ...]:
@@ -75,19 +75,30 @@ class CsvSource:
     def span(self) -> tuple[date, date]:
         """First and last UTC day of ``recorded_at`` over all tables.
 
-        Reads that one column, and file names where they say the day.
+        Reads that one column once, and only file names where those say the day.
         """
-        if self._span is None:
-            days = [day for table in self.tables for path in self.files(table) for day in self._days_of(table, path)]
-            if not days:
-                raise SourceError(
-                    "the whole source",
-                    str(self.folder),
-                    "no table of the contract has a row with a readable recorded_at",
-                    "See docs/bring-your-own-data.md for the names of the files and their columns.",
-                )
-            self._span = min(days), max(days)
-        return self._span
+        spans = self._spans().values()
+        return min(first for first, _ in spans), max(last for _, last in spans)
+
+    def newest_day(self) -> date:
+        """The last day that orders and stock, where both are here, tell about."""
+        spans = self._spans()
+        return min((spans[name][1] for name in ROWS_EVERY_DAY if name in spans), default=self.span()[1])
+
+    def _spans(self) -> dict[str, tuple[date, date]]:
+        if self._known_spans is None:
+            days = {
+                name: [day for path in self.files(name) for day in self._days_of(name, path)] for name in self.tables
+            }
+            self._known_spans = {name: (min(found), max(found)) for name, found in days.items() if found}
+        if not self._known_spans:
+            raise SourceError(
+                "the whole source",
+                str(self.folder),
+                "no table of the contract has a row with a readable recorded_at",
+                "See docs/bring-your-own-data.md for the names of the files and their columns.",
+            )
+        return self._known_spans
 
     def read(self, table: str, first: date, last: date) -> Iterator[Delivery]:
         """See ``sources.source.Source.read``."""

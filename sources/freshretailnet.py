@@ -55,11 +55,15 @@ class FreshRetailNetSource:
             raise SourceError(
                 "stock", FILE, "rows have no day (dt), or there are none", "Use the file as it was published."
             )
-        self._days = sorted(days)
+        self._days: list[date] = sorted(days)
 
     def span(self) -> tuple[date, date]:
         """From the day on which the first holiday was known to the last day with stock."""
         return self._days[0] - CALENDAR_AHEAD, self._days[-1]
+
+    def newest_day(self) -> date:
+        """The last day with stock."""
+        return self._days[-1]
 
     def read(self, table: str, first: date, last: date) -> Iterator[Delivery]:
         """See ``sources.source.Source.read``."""

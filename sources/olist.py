@@ -51,6 +51,11 @@ class OlistSource:
         known = [end for end in ends if end["min"] is not None]
         return min(end["min"] for end in known), max(end["max"] for end in known)
 
+    def newest_day(self) -> date:
+        """The last day on which an order became known; only deliveries and reviews follow it."""
+        newest: date = pc.max(self._table("orders")[PARTITION]).as_py()
+        return newest
+
     def read(self, table: str, first: date, last: date) -> Iterator[Delivery]:
         """See ``sources.source.Source.read``."""
         rows = self._table(table)

@@ -38,6 +38,8 @@ REQUIRED_FOR = {
     "late_delivery": ("orders", "order_items", "order_events", "shipments", "shipment_events"),
     "stock_out": ("stock", "listings"),
 }
+# A day without a new order or without a stock row is a delivery that did not arrive; other tables have quiet days.
+ROWS_EVERY_DAY = ("orders", "stock")
 # Tables that only this target reads: where they came, it is wanted.
 ONLY_FOR: dict[str, tuple[str, ...]] = {"late_delivery": ("sampling",), "stock_out": ("inbound", "promotions")}
 SHARED = {"listings"}  # says what is sold, with or without a stock table
@@ -115,6 +117,13 @@ class Source(Protocol):
 
     def span(self) -> tuple[date, date]:
         """First and last day (UTC, of ``recorded_at``). Raises SourceError where nothing can be read."""
+        ...
+
+    def newest_day(self) -> date:
+        """The last day on which new orders, or new stock, became known: where a daily run stands.
+
+        Not the end of the span where only outcomes (deliveries, reviews) of earlier orders follow.
+        """
         ...
 
     def read(self, table: str, first: date, last: date) -> Iterator[Delivery]:

@@ -38,6 +38,7 @@ def test_files_of_a_folder_are_read_in_order_and_days_in_names_prune(tmp_path):
 
     assert delivery.rows["seller_id"].to_pylist() == ["s1"]
     assert source.span() == (date(2026, 3, 1), date(2026, 3, 2))
+    assert source.newest_day() == date(2026, 3, 2)
 
 
 def test_a_row_of_another_day_than_its_file_is_told(tmp_path):

@@ -136,6 +136,11 @@ def test_a_range_of_days_is_what_became_known_then(olist):
     assert 0 < delivery.rows.num_rows < 200
 
 
+def test_a_daily_run_stands_where_the_last_order_became_known(olist):
+    assert olist.newest_day() == date(2018, 5, 3)
+    assert olist.span() == (date(2016, 9, 4), date(2018, 10, 22))
+
+
 def test_missing_files_are_all_named(real_data, tmp_path):
     shutil.copy(real_data / "olist" / FILES["orders"][0], tmp_path)
     with pytest.raises(
