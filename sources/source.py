@@ -170,7 +170,7 @@ def keyed_id(secret: bytes, raw: str) -> str:
     """The id under which a person's rows are kept:
     the first 32 hex digits of HMAC-SHA256 over the platform's number.
     """
-    return hmac.new(secret, raw.encode(), "sha256").hexdigest()[:ID_LENGTH]
+    return hmac.digest(secret, raw.encode(), "sha256").hex()[:ID_LENGTH]
 
 
 def keyed_ids(secret: bytes, raw: pa.Array) -> pa.Array:
