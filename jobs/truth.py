@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from contextvars import copy_context
 from datetime import datetime
 from typing import Self
 
@@ -29,6 +30,7 @@ class LakeTruth:
     def __init__(self, settings: Settings, engine: Engine, now: datetime) -> None:
         self._settings, self._engine, self._now = settings, engine, now
         self._open = ExitStack()
+        self._context = copy_context()  # questions come from a worker thread; what it opens is closed from here
         self._lake: Lake | None = None
         self._read_at = float("-inf")
         self._ended: dict[str, str] = {}
@@ -37,7 +39,7 @@ class LakeTruth:
         return self
 
     def __exit__(self, *_error: object) -> None:
-        self._open.close()
+        self._context.run(self._open.close)
 
     def __call__(self, notice_ids: Sequence[str]) -> Mapping[str, str]:
         orders = self._orders(notice_ids)
@@ -69,7 +71,7 @@ class LakeTruth:
     def _read(self) -> dict[str, str]:
         """Orders of waiting notices that have ended, as known now: delivered whole, or cancelled."""
         if self._lake is None:
-            self._lake = self._open.enter_context(open_lake(self._settings))
+            self._lake = self._context.run(self._open.enter_context, open_lake(self._settings))
         lake = self._lake
         waiting = lake.spark.createDataFrame([(order,) for order in set(self._waiting())], "order_id string")
         events = lake.read("order_events", known_before=self._now).where(F.col("event") == "cancelled")

@@ -5,7 +5,10 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import os
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -55,7 +58,8 @@ def put_candidates(lake: Lake, target: str, day: date, records: list[dict]) -> N
 
 @pytest.fixture
 def context(tmp_path: Path, spark) -> Context:
-    settings = Settings(home=tmp_path, secret=SECRET, state_url=f"sqlite:///{tmp_path / 'state.db'}")
+    home = tmp_path / "simulator"  # as jobs.run has it: one folder per source
+    settings = Settings(home=home, secret=SECRET, state_url=f"sqlite:///{home / 'state.db'}")
     lake = Lake(settings.lake, spark)
     put_candidates(lake, "late_delivery", DAY, [late_evidence("o1", "b1"), late_evidence("o2", "b2")])
     put_candidates(lake, "stock_out", DAY, [stock_evidence("s1", "k1")])
@@ -105,6 +109,21 @@ def test_a_day_is_decided_and_sent_and_the_runs_say_so(context: Context, spark) 
         reasons = db.execute(select(notices.c.state_reason).where(notices.c.state == "WITHDRAWN")).scalars().all()
     state.dispose()
     assert reasons == ["delivered at 2026-03-02 09:00 UTC"]
+
+
+def test_sending_by_itself_starts_its_own_engine_and_ends_it(context: Context, spark) -> None:
+    deliver(context, spark, "o2")
+    decide.main(context, ARMED)
+    environment = {
+        **os.environ,
+        "BEFOREHAND_HOME": str(context.settings.home.parent),
+        "BEFOREHAND_SECRET": SECRET.decode(),
+    }
+    call = [sys.executable, "-m", "jobs.run", "send", "--day", str(DAY)]
+    done = subprocess.run(call, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "1 withdrawn" in done.stdout
+    assert "Traceback" not in done.stderr
 
 
 def test_a_relay_that_is_down_fails_the_step_and_loses_nothing(context: Context, spark) -> None:
