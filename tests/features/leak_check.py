@@ -7,13 +7,14 @@ the time before it arrive later. A feature of a subject with as_of up to that mo
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 from world import Row, World, changed, write
 
 from lake.store import Lake
@@ -132,13 +133,23 @@ def differing(before: pd.DataFrame, after: pd.DataFrame) -> dict[str, int]:
 
 
 def knows_the_future(
-    spark: SparkSession, folder: Path, world: World, subjects: DataFrame, build: Build, cut: datetime, seed: int = 1
+    spark: SparkSession, folder: Path, world: World, subjects: DataFrame, build: Build, cuts: Sequence[datetime]
 ) -> dict[str, int]:
     """Features of ``build`` that notice another future: name and number of rows. Empty for an honest build.
 
-    subjects: keys and as_of, every as_of at or before ``cut``; folder: empty, the two worlds are written below it.
+    subjects: keys and as_of; for each cut those at or before it are built in the world as it was, in one that ends
+    there, and in two with another future. folder: empty, the worlds are written below it.
     """
     keys = [name for name in ("order_id", "seller_id", "sku_id", "as_of") if name in subjects.columns]
     honest = build(write(Lake(folder / "as_it_was", spark), world), subjects)
-    other = build(write(Lake(folder / "as_it_could_be", spark), future_rewritten(world, cut, seed)), subjects)
-    return differing(rows_of(honest, keys), rows_of(other, keys))
+    before = rows_of(honest, keys)
+    found: dict[str, int] = {}
+    for number, cut in enumerate(cuts):
+        asked = subjects.where(F.col("as_of") <= F.lit(cut))
+        known = before[before.index.get_level_values("as_of") <= cut]
+        others = [without_future(world, cut), *[future_rewritten(world, cut, seed) for seed in (1, 2)]]
+        for other, rewritten in enumerate(others):
+            lake = write(Lake(folder / f"as_it_could_be_{number}_{other}", spark), rewritten)
+            for name, rows in differing(known, rows_of(build(lake, asked), keys)).items():
+                found[name] = found.get(name, 0) + rows
+    return found

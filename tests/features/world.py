@@ -141,7 +141,7 @@ def _stock(world: World, pick: random.Random) -> None:
             day = START + timedelta(days=n)
             sold = float(pick.randrange(0, 5))
             on_hand = on_hand - sold if on_hand >= sold else pick.choice((0.0, 40.0))
-            late = timedelta(days=pick.choice((1, 2))) if pick.random() < 0.1 else timedelta(0)
+            late = timedelta(days=pick.choice((1, 2))) if pick.random() < 0.25 else timedelta(0)
             world["stock"].append(
                 {
                     "seller_id": seller, "sku_id": sku, "stock_day": day.date(),
