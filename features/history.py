@@ -169,7 +169,9 @@ def _sales(known: Known) -> DataFrame:
 
 def _sale_days(known: Known) -> Ints:
     """The days on which any order line became known, as days since 1970-01-01, sorted: a few hundred numbers."""
-    rows = known.read("order_items", days_back=PAST_DAYS + 1).select(F.unix_date("recorded_day").alias("day")).distinct()
+    rows = (
+        known.read("order_items", days_back=PAST_DAYS + 1).select(F.unix_date("recorded_day").alias("day")).distinct()
+    )
     return np.sort(np.asarray(rows.toArrow().column("day").to_pylist(), dtype=np.int64))
 
 
@@ -226,9 +228,7 @@ def _compute(table: pa.Table, kernels: tuple[Kernel, ...], names: tuple[str, ...
     return pa.table(columns, names=[*SERIES_KEYS, *names])
 
 
-def _history(
-    asked: _Rows, stock: _Rows, promotions: _Rows, sales: _Rows, inbound: _Rows, sale_days: Ints
-) -> History:
+def _history(asked: _Rows, stock: _Rows, promotions: _Rows, sales: _Rows, inbound: _Rows, sale_days: Ints) -> History:
     past, ahead = -np.arange(1, PAST_DAYS + 1), np.arange(AHEAD_DAYS)
     reported = _Grid(asked, stock, past)
     is_shown = reported.moments() <= asked.day[:, None]

@@ -13,6 +13,7 @@ from typing import Any
 from pyspark.sql import DataFrame
 
 from features.known import Known
+from features.reasons import REASONS
 
 ORDER_KEYS = ("order_id", "as_of")
 SERIES_KEYS = ("seller_id", "sku_id", "as_of")
@@ -21,19 +22,6 @@ UNIT_SUFFIXES = ("days", "hours", "share", "count", "ratio", "chance", "km", "kg
 
 class FeatureError(ValueError):
     """A feature or a group of features is declared wrongly, or asked for under a name that nothing has."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reason:
-    """One of a dozen plain reasons that contributions are summed into.
-
-    says: the sentence a person reads. table: where its source row is looked up. A reason without a source row cannot
-    be shown, so every reason names one.
-    """
-
-    code: str
-    says: str
-    table: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +54,17 @@ class Feature:
             )
         if not self.unit or not self.purpose or not self.null_means or not self.reason:
             raise FeatureError(f"feature {self.name}: unit, purpose, null_means and reason must all be said.")
+        if self.reason not in REASONS:
+            raise FeatureError(
+                f"feature {self.name}: no reason {self.reason!r}; use one of {', '.join(sorted(REASONS))}."
+            )
         if self.allowed[0] > self.allowed[1]:
             raise FeatureError(f"feature {self.name}: allowed {self.allowed} is empty; give (smallest, largest).")
         if self.monotone not in {-1, 0, 1}:
             raise FeatureError(f"feature {self.name}: monotone is {self.monotone}; use -1, 0 or 1.")
 
 
-Build = Callable[["Known", DataFrame], DataFrame]
+Build = Callable[[Known, DataFrame], DataFrame]
 
 
 @dataclass(frozen=True, slots=True)

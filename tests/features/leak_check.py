@@ -87,7 +87,15 @@ def altered(name: str, row: Row, pick: random.Random) -> Row:
             other[column] = pick.choice((0.0, 0.3, 0.8, 1.0))
         elif isinstance(value, int | float):
             other[column] = type(value)(value * pick.choice((0, 1, 2, 3)) + 1)
-        elif column in {"carrier", "hub", "category", "payment_type", "destination_region", "origin_region", "buyer_id"}:
+        elif column in {
+            "carrier",
+            "hub",
+            "category",
+            "payment_type",
+            "destination_region",
+            "origin_region",
+            "buyer_id",
+        }:
             other[column] = pick.choice(sorted({str(value), *ALTERNATIVES[column]}))
         elif column == "kind":
             other[column] = pick.choice(("holiday", "sales_event"))

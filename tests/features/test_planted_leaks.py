@@ -19,7 +19,6 @@ from lake.store import Lake
 CUTS = (AS_OF - timedelta(days=9), AS_OF - timedelta(days=2))
 
 
-
 def _day() -> Column:
     return F.to_date("as_of")
 
@@ -58,7 +57,9 @@ def items_added_later(lake: Lake, asked: DataFrame) -> DataFrame:
 
 
 def carrier_average_of_all_time(lake: Lake, asked: DataFrame) -> DataFrame:
-    usual = scans(lake).groupBy("carrier").agg(F.avg((F.col("event") == "attempt_failed").cast("double")).alias("share"))
+    usual = (
+        scans(lake).groupBy("carrier").agg(F.avg((F.col("event") == "attempt_failed").cast("double")).alias("share"))
+    )
     carriers = lake.read("shipments").groupBy("order_id").agg(F.min(F.struct("recorded_at", "carrier")).alias("first"))
     rows = asked.select("order_id", "as_of").join(carriers, "order_id", "left")
     named = rows.select("order_id", "as_of", F.col("first.carrier").alias("carrier"))
@@ -78,7 +79,9 @@ def seller_encoded_by_outcomes_of_all_time(lake: Lake, asked: DataFrame) -> Data
 
 def volume_with_the_day_itself(lake: Lake, asked: DataFrame) -> DataFrame:
     daily = lake.read("orders").groupBy("day").agg(F.count("*").alias("orders"))
-    rows = asked.select("order_id", "as_of").join(daily, (F.col("day") <= _day()) & (F.col("day") > F.date_sub(_day(), 7)))
+    rows = asked.select("order_id", "as_of").join(
+        daily, (F.col("day") <= _day()) & (F.col("day") > F.date_sub(_day(), 7))
+    )
     return rows.groupBy("order_id", "as_of").agg(F.sum("orders").cast("double").alias("leak"))
 
 
@@ -86,7 +89,11 @@ def promise_of_a_later_correction(lake: Lake, asked: DataFrame) -> DataFrame:
     """Honest features on a base that was read without the moment."""
     orders = lake.read("orders").select("order_id", "promised_at", "created_at", "ship_by")
     steps = scans(lake).groupBy("order_id").agg(F.min("event_at").alias("handed_over_at"))
-    base = asked.join(orders, "order_id", "left").join(steps, "order_id", "left").withColumn("approved_at", F.col("created_at"))
+    base = (
+        asked.join(orders, "order_id", "left")
+        .join(steps, "order_id", "left")
+        .withColumn("approved_at", F.col("created_at"))
+    )
     known = span_of(lake, asked)
     assert known is not None
     return promise.build(known, base)
@@ -107,7 +114,9 @@ def stock_by_its_day_and_not_its_report(lake: Lake, asked: DataFrame) -> DataFra
 
 
 def promotions_not_yet_announced(lake: Lake, asked: DataFrame) -> DataFrame:
-    return per_series(lake.read("promotions"), asked, F.lit(1.0), F.col("promo_day").between(_day(), F.date_add(_day(), 7)))
+    return per_series(
+        lake.read("promotions"), asked, F.lit(1.0), F.col("promo_day").between(_day(), F.date_add(_day(), 7))
+    )
 
 
 def arrival_known_when_ordered(lake: Lake, asked: DataFrame) -> DataFrame:

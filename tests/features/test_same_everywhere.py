@@ -54,3 +54,14 @@ def test_a_daily_run_asks_about_the_orders_a_backtest_would_have_asked_about(wor
     of_that_day = {tuple(row) for row in daily.where(F.col("as_of") == F.lit(AS_OF)).collect()}
     assert of_that_day == {tuple(row) for row in subjects.open_orders(world_lake, AS_OF).collect()}
     assert order_subjects(world_lake).count() > len(of_that_day)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_values_lie_where_they_are_declared_to(built: dict[str, Built], target: str) -> None:
+    for feature in catalog.features_of(target):
+        values = built[target].rows[feature.name]
+        assert values.notna().any(), feature.name
+        assert values.min() >= feature.allowed[0], feature.name
+        assert values.max() <= feature.allowed[1], feature.name
+        if feature.null_means.startswith("never null"):
+            assert values.notna().all(), feature.name

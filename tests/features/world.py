@@ -191,7 +191,13 @@ def _calendar(world: World) -> None:
         day = START + timedelta(days=n)
         announced = day - timedelta(days=2 if n == 58 else 30)
         world["calendar"].append(
-            {"region": region, "calendar_day": day.date(), "name": f"day {number}", "kind": kind, "recorded_at": announced}
+            {
+                "region": region,
+                "calendar_day": day.date(),
+                "name": f"day {number}",
+                "kind": kind,
+                "recorded_at": announced,
+            }
         )
 
 
