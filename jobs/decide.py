@@ -6,6 +6,7 @@ import argparse
 import json
 from collections.abc import Iterator, Mapping
 from datetime import date
+from math import isnan
 from typing import Any
 
 from jobs.context import Context, StepReport, open_lake
@@ -87,7 +88,7 @@ def candidate(target: str, row: Mapping[str, Any]) -> Candidate:
         subject_id=row["subject_id"],
         sku_id=row.get("sku_id") or "",
         recipient_id=recipient,
-        probability=row["probability"],
+        probability=None if row["probability"] is None or isnan(row["probability"]) else row["probability"],
         abstained=bool(row.get("abstained")),
         abstain_reason=row.get("abstain_reason"),
         value_at_stake=stake,
@@ -97,7 +98,8 @@ def candidate(target: str, row: Mapping[str, Any]) -> Candidate:
 
 
 def _json(value: Any, nothing: Any) -> Any:
-    return json.loads(value) if isinstance(value, str) else (value or nothing)
+    """JSON with NaN and infinities as null: no DB takes them, and no sentence can say them."""
+    return json.loads(value, parse_constant=lambda _name: None) if isinstance(value, str) else (value or nothing)
 
 
 def _status(counts: Mapping[str, int]) -> str:

@@ -65,12 +65,13 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class Voice:
-    """How to speak to one recipient: sentences, formats, their name, and the platform's."""
+    """How to speak to one recipient: sentences, formats, their name, the platform's, and whether there is room."""
 
     catalog: Catalog
     formats: Formats
     recipient_name: str | None
     platform: str
+    whole: bool = False  # every line of a digest, as a page shows it
 
     def greeting(self) -> str:
         said = name(self.recipient_name) if self.recipient_name else ""

@@ -19,7 +19,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from notices import late_delivery, stock_out
 from notices.card import Card, Links, Voice
-from notices.catalog import LOCALES, catalog
+from notices.catalog import LOCALES, MissingTranslation, catalog
 from notices.directory import Entry
 from notices.formats import Formats
 from notices.hours import zones_of
@@ -29,6 +29,10 @@ UTC_ZONE = "Etc/UTC"
 CARDS: Mapping[str, Callable[[str, Mapping[str, Any], Voice, Links], Card]] = MappingProxyType(
     {"late_delivery": late_delivery.card, "stock_out": stock_out.card}
 )
+
+
+class EvidenceUnusable(ValueError):
+    """A record that lacks what every notice of its kind says, or holds it wrongly. Its notice is held, others go on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,17 +48,29 @@ def compose(kind: str, stage: str, evidence: Mapping[str, Any], entry: Entry, li
     """The message of one notice, in the recipient's language and zone.
 
     evidence: the record of the case; for a digest, its ``lines``. Raises MissingTranslation where the language lacks a
-    sentence that this record needs.
+    sentence that this record needs, EvidenceUnusable where the record lacks what every notice of its kind says.
     """
-    words = catalog(entry.locale)
-    zones = zones_of(entry.time_zone, entry.region) or zones_of(UTC_ZONE, None)
-    voice = Voice(words, Formats(words.babel, zones[0]), entry.name, platform)
-    said = CARDS[kind](stage, evidence, voice, links)
+    speaker = voice(entry, platform)
+    try:
+        said = CARDS[kind](stage, evidence, speaker, links)
+    except (KeyError, TypeError, ValueError) as error:
+        if isinstance(error, MissingTranslation):
+            raise
+        raise EvidenceUnusable(
+            f"the evidence of a {kind} notice cannot be told: {type(error).__name__} {error}"
+        ) from error
     return Composed(
         subject=said.subject,
         text=_environment().get_template(f"{kind}.txt.j2").render(card=said),
         html=_environment().get_template(f"{kind}.html.j2").render(card=said),
     )
+
+
+def voice(entry: Entry, platform: str, *, whole: bool = False) -> Voice:
+    """How this person is spoken to. ``whole``: on a page, which has room for every line of a digest; a mail has not."""
+    words = catalog(entry.locale)
+    zones = zones_of(entry.time_zone, entry.region) or zones_of(UTC_ZONE, None)
+    return Voice(words, Formats(words.babel, zones[0]), entry.name, platform, whole)
 
 
 @cache

@@ -19,7 +19,7 @@ from sqlalchemy import Connection, Engine, and_, delete, select, text, update
 from notices import history, rows
 from notices.card import Links
 from notices.catalog import MissingTranslation
-from notices.compose import compose, template_version
+from notices.compose import EvidenceUnusable, compose, template_version
 from notices.decide import Decision, fact_of
 from notices.decision import Recipient
 from notices.directory import Entry
@@ -127,8 +127,9 @@ def _prepared(group: tuple[Decision, ...], recipients: Mapping[str, Recipient], 
         return Unit(group, {**notice, "state": "SUPPRESSED", "state_reason": history.DISARMED})
     try:
         return Unit(group, notice, _delivery(notice, entry, max(line.send_at or s.now for line in group), s))
-    except MissingTranslation as error:
-        held = tuple(replace(line, decision="held", reason="missing_translation") for line in group)
+    except (MissingTranslation, EvidenceUnusable) as error:
+        reason = "missing_translation" if isinstance(error, MissingTranslation) else "evidence_unusable"
+        held = tuple(replace(line, decision="held", reason=reason) for line in group)
         return Unit(held, {**notice, "state": "HELD", "state_reason": str(error)[:200]})
 
 

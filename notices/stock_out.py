@@ -20,7 +20,7 @@ def card(stage: str, evidence: Mapping[str, Any], voice: Voice, links: Links) ->
     """
     say = voice.catalog.text
     lines: Sequence[Mapping[str, Any]] = evidence["lines"]
-    shown = lines[:MAX_LINES]
+    shown = lines if voice.whole else lines[:MAX_LINES]
     columns = [name_ for name_ in COLUMNS if name_ in ALWAYS or any(line.get(name_) is not None for line in shown)]
     count = voice.formats.number(len(lines))
     return Card(

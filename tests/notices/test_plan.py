@@ -175,3 +175,14 @@ def test_lines_of_a_digest_that_was_held_go_into_the_next_and_the_held_one_is_pu
         DAY: ("SUPPRESSED", "overtaken by a later notice"),
         DAY + timedelta(days=1): ("APPROVED", ""),
     }
+
+
+def test_a_record_that_cannot_be_told_holds_its_notice_and_no_other(state: Engine) -> None:
+    directory.put(state, KEYS, [buyer("b1"), buyer("b2")])
+    lame = late_evidence("o1", "b1")
+    del lame["promised_at"]
+    counts = decide_and_plan(state, [late("o1", "b1", evidence=lame), late("o2", "b2")], around())
+    assert counts == {"candidates": 2, "held": 1, "send": 1}
+    with state.connect() as db:
+        [reason] = db.execute(select(notices.c.state_reason).where(notices.c.state == "HELD")).scalars()
+    assert "promised_at" in reason
