@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, and_, delete, insert, select, update
 
 from notices.address import canonical
 from notices.keys import Keys
@@ -77,6 +77,24 @@ def save(db: Connection, person_id: str, kind: str, wish: Preference) -> None:
             digest_hour=wish.digest_hour,
         )
     )
+
+
+def mute(db: Connection, person_id: str, kind: str, *, muted: bool) -> bool:
+    """Stop or allow this kind (``*`` for all); every other wish stays. Returns whether that changed anything.
+
+    A row that says nothing any more goes: its hours would stand before those that the person set for all kinds.
+    """
+    said = and_(preferences.c.person_id == person_id, preferences.c.kind == kind)
+    changed = db.execute(update(preferences).where(said, preferences.c.muted != muted).values(muted=muted)).rowcount
+    known = db.execute(select(preferences.c.kind).where(said)).first() is not None
+    if muted and not known:
+        db.execute(insert(preferences).values(person_id=person_id, kind=kind, muted=True))
+        changed = 1
+    if not muted:
+        wishes = (preferences.c.snoozed_until, preferences.c.quiet_start, preferences.c.quiet_end)
+        silent = [wish.is_(None) for wish in (*wishes, preferences.c.digest_hour)]
+        db.execute(delete(preferences).where(said, preferences.c.muted.is_(False), *silent))
+    return bool(changed)
 
 
 def address_key(keys: Keys, address: str) -> str:

@@ -151,6 +151,7 @@ def test_a_message_parses_strictly_and_is_the_same_bytes_again(record: str, loca
     assert b"\n" not in raw.replace(b"\r\n", b"")
     parsed = email.message_from_bytes(raw, policy=email.policy.strict)
     assert parsed["Subject"] == composed.subject
+    assert parsed["Content-Language"] == "en"
     assert parsed["Auto-Submitted"] == "auto-generated"
     assert parsed["List-Unsubscribe"] == f"<{LINKS.stop}>"
     assert parsed["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
