@@ -63,7 +63,10 @@ def main(context: Context, options: argparse.Namespace) -> StepReport:
     source = world.source_of(context.settings)
     out = Path(options.out)
     out.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="beforehand-backtest-") as scratch, engine.session(context.settings.spark_remote) as spark:
+    with (
+        tempfile.TemporaryDirectory(prefix="beforehand-backtest-") as scratch,
+        engine.session(context.settings.spark_remote) as spark,
+    ):
         lake = Lake(Path(scratch) / "lake", spark)
         known_until = fill(lake, source, Path(scratch))
         rows, walked = predict(lake, spec, period, known_until)
@@ -76,9 +79,13 @@ def main(context: Context, options: argparse.Namespace) -> StepReport:
 def period_of(train_before: date, test_before: date) -> Period:
     """The two days as UTC midnights. Raises BacktestError where they are not in order."""
     if test_before <= train_before:
-        raise BacktestError(f"--test-before {test_before} is not after --train-before {train_before}: there is nothing to test.")
+        raise BacktestError(
+            f"--test-before {test_before} is not after --train-before {train_before}: there is nothing to test."
+        )
     midnight = datetime.min.time()
-    return Period(datetime.combine(train_before, midnight, tzinfo=UTC), datetime.combine(test_before, midnight, tzinfo=UTC))
+    return Period(
+        datetime.combine(train_before, midnight, tzinfo=UTC), datetime.combine(test_before, midnight, tzinfo=UTC)
+    )
 
 
 def fill(lake: Lake, source: Source, home: Path, progress: Callable[[str], None] = log.info) -> datetime:
@@ -95,7 +102,13 @@ def fill(lake: Lake, source: Source, home: Path, progress: Callable[[str], None]
 
 
 def predict(
-    lake: Lake, spec: TargetSpec, period: Period, known_until: datetime, *, seed: int = SEED, most: int = frames.MOST_ROWS
+    lake: Lake,
+    spec: TargetSpec,
+    period: Period,
+    known_until: datetime,
+    *,
+    seed: int = SEED,
+    most: int = frames.MOST_ROWS,
 ) -> tuple[pd.DataFrame, list[origins.Origin]]:
     """Every subject of the test period with its forecast, its peers' and its outcome, and the origins that were walked.
 
@@ -104,7 +117,9 @@ def predict(
     """
     begin = frames.first_known(lake, spec)
     if begin is None:
-        raise BacktestError(f"The source delivers no {spec.subject_table}, which {spec.name} is about. Choose another target.")
+        raise BacktestError(
+            f"The source delivers no {spec.subject_table}, which {spec.name} is about. Choose another target."
+        )
     learning = frames.learnable(
         lake, spec, begin + spec.warm_up, period.test_before, whole_from=period.train_before, seed=seed, most=most
     )
@@ -114,9 +129,7 @@ def predict(
             f"{spec.name}: no subject between {period.train_before:%Y-%m-%d} and {period.test_before:%Y-%m-%d}. "
             f"The source tells from {begin:%Y-%m-%d} to {known_until:%Y-%m-%d}."
         )
-    predicted, walked = origins.walk(
-        spec, asked, learning.known_at, period.train_before, period.test_before, seed=seed
-    )
+    predicted, walked = origins.walk(spec, asked, learning.known_at, period.train_before, period.test_before, seed=seed)
     outcomes = learning.outcomes(known_until)[[*frames.KEY_COLUMNS, *frames.OUTCOME_COLUMNS]]
     return predicted.merge(outcomes, on=list(frames.KEY_COLUMNS), how="left"), walked
 

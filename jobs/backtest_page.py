@@ -72,15 +72,35 @@ def _calibration(judged: Mapping[str, Any]) -> str:
 
 
 def _lead_time(judged: Mapping[str, Any]) -> str:
-    head = ["announced at", "precision", "of all events announced", "48 h before", "median hours before", "subjects told"]
+    head = [
+        "announced at",
+        "precision",
+        "of all events announced",
+        "48 h before",
+        "median hours before",
+        "subjects told",
+    ]
     names = ("precision", "share_of_events_announced", "share_announced_48h_before", "median_hours", "subjects_told")
-    return _table(head, [[f"{entry['threshold']:.2f}", *[_number(entry[name]) for name in names]] for entry in judged["lead_time"]])
+    return _table(
+        head,
+        [[f"{entry['threshold']:.2f}", *[_number(entry[name]) for name in names]] for entry in judged["lead_time"]],
+    )
 
 
 def _slices(slices: Sequence[Mapping[str, Any]], column: str) -> str:
     names = ("rows", "base_rate", "mean_forecast", "average_precision", "average_precision_rule",
              "average_precision_logistic", "brier_skill", "calibration_error")  # fmt: skip
-    head = [column, "rows", "happened", "forecast", "AP model", "AP rule", "AP logistic", "Brier skill", "calibration error"]
+    head = [
+        column,
+        "rows",
+        "happened",
+        "forecast",
+        "AP model",
+        "AP rule",
+        "AP logistic",
+        "Brier skill",
+        "calibration error",
+    ]
     return _table(head, [[str(entry[column]), *[_number(entry[name]) for name in names]] for entry in slices])
 
 
@@ -117,7 +137,9 @@ def _months(judged: Mapping[str, Any]) -> str:
         for offset, (name, colour) in enumerate((("mean_forecast", COLOURS["model"]), ("base_rate", "#333"))):
             height = (SIDE - 2 * PAD) * entry[name] / top
             left = PAD + step * (n + 0.1 + 0.4 * offset)
-            bars.append(f'<rect x="{left:.1f}" y="{SIDE - PAD - height:.1f}" width="{step * 0.36:.1f}" height="{height:.1f}" fill="{colour}"/>')
+            bars.append(
+                f'<rect x="{left:.1f}" y="{SIDE - PAD - height:.1f}" width="{step * 0.36:.1f}" height="{height:.1f}" fill="{colour}"/>'
+            )
         bars.append(_text(PAD + step * (n + 0.5), SIDE - PAD + 16, entry["month"][2:], "#333", "middle"))
     bars.append(_text(PAD, PAD - 8, f"{top:.0%}", "#333", "start"))
     return _svg("".join(bars))
@@ -125,11 +147,18 @@ def _months(judged: Mapping[str, Any]) -> str:
 
 def _chart(across: str, up: str, inside: str) -> str:
     ticks = "".join(
-        _text(_x(value), SIDE - PAD + 16, f"{value:g}", "#333", "middle") + _text(PAD - 6, _y(value) + 4, f"{value:g}", "#333", "end")
+        _text(_x(value), SIDE - PAD + 16, f"{value:g}", "#333", "middle")
+        + _text(PAD - 6, _y(value) + 4, f"{value:g}", "#333", "end")
         for value in (0, 0.5, 1)
     )
     axes = _line([[0, 1], [0, 0], [1, 0]], "#333")
-    return _svg(axes + inside + ticks + _text(SIDE / 2, SIDE - 8, across, "#333", "middle") + _text(8, PAD - 12, up, "#333", "start"))
+    return _svg(
+        axes
+        + inside
+        + ticks
+        + _text(SIDE / 2, SIDE - 8, across, "#333", "middle")
+        + _text(8, PAD - 12, up, "#333", "start")
+    )
 
 
 def _svg(inside: str) -> str:

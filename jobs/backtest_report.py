@@ -49,8 +49,12 @@ def build(
         "pooled_with_already_happened": _plain(known),
         "reliability": judge.reliability(scores["model"], label, weight),
         "by_snapshot": judge.by_slice(judged, "snapshot", ["rule", "logistic"]),
-        "by_month": judge.by_slice(judged.assign(month=judged["as_of"].dt.strftime("%Y-%m")), "month", ["rule", "logistic"]),
-        "lead_time": [judge.lead_time(judged, threshold) for threshold in _thresholds(spec, scores["model"], label, weight)],
+        "by_month": judge.by_slice(
+            judged.assign(month=judged["as_of"].dt.strftime("%Y-%m")), "month", ["rule", "logistic"]
+        ),
+        "lead_time": [
+            judge.lead_time(judged, threshold) for threshold in _thresholds(spec, scores["model"], label, weight)
+        ],
         "curves": {name: curve(score, label, weight) for name, score in scores.items()},
         "origins": [_origin(origin) for origin in walked],
     }

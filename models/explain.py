@@ -14,20 +14,53 @@ import numpy as np
 import pandas as pd
 import xgboost as xgb
 
+from features import catalog
 from models.fit import matrix
 from models.model import Model
+from models.target import TargetSpec
 
 MOST_REASONS = 3
 LEAST_CONTRIBUTION = 0.05  # log-odds; below it a reason says nothing
 FACTS_PER_REASON = 3
+# Where the row stands that a reason can be checked against; the first of these that has one for the subject.
+ORDER_TABLES = {
+    "scan_gap": ("shipment_events",),
+    "hub": ("shipment_events",),
+    "attempt": ("shipment_events",),
+    "carrier": ("shipments",),
+    "route": ("shipments", "orders"),
+    "parcel": ("shipments", "order_items", "orders"),
+    "seller": ("order_items",),
+    "category": ("order_items",),
+    "contact": ("contacts",),
+}
+# The fact that a person would ask for first, told whenever it is known.
+FIRST_FACT = {
+    "slack": "slack_days",
+    "hand_over": "ship_by_missed_days",
+    "attempt": "attempts_failed_count",
+    "scan_gap": "last_scan_age_hours",
+    "on_hand": "cover_days",
+}
+SERIES_TABLES = {"inbound": ("inbound", "stock"), "lead_time": ("inbound",), "promotion": ("promotions",)}
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """How a feature is told: the reason it counts towards and the table where that reason's source row stands."""
+    """How a feature is told: the reason it counts towards and the tables where that reason's source row may stand."""
 
     reason: str
-    table: str
+    tables: tuple[str, ...]
+
+
+def told(spec: TargetSpec) -> dict[str, Told]:
+    """How each feature of a target is told, from the catalog's reasons."""
+    tables = ORDER_TABLES if spec.keys == ("order_id",) else SERIES_TABLES
+    elsewhere = (spec.subject_table,)
+    return {
+        feature.name: Told(feature.reason, tables.get(feature.reason, elsewhere))
+        for feature in catalog.features_of(spec.built_as)
+    }
 
 
 def reasons(
@@ -47,7 +80,10 @@ def reasons(
     data = xgb.DMatrix(matrix(frame, model.features), feature_names=list(model.features))
     shares = np.asarray(model.booster.predict(data, pred_contribs=True), dtype=np.float64)[:, :-1]
     values = frame[list(model.features)].to_numpy(dtype=np.float64, na_value=np.nan)
-    return [_of_row(model.features, share, value, told, source) for share, value, source in zip(shares, values, sources, strict=True)]
+    return [
+        _of_row(model.features, share, value, told, source)
+        for share, value, source in zip(shares, values, sources, strict=True)
+    ]
 
 
 def _of_row(
@@ -57,21 +93,27 @@ def _of_row(
     told: Mapping[str, Told],
     source: Mapping[str, Mapping[str, Any]],
 ) -> list[dict[str, Any]]:
-    groups: dict[tuple[str, str], list[int]] = {}
+    groups: dict[tuple[str, tuple[str, ...]], list[int]] = {}
     for place, name in enumerate(features):
         if name in told:
-            groups.setdefault((told[name].reason, told[name].table), []).append(place)
-    weighed = sorted(((float(share[places].sum()), code, table) for (code, table), places in groups.items()), reverse=True)
+            groups.setdefault((told[name].reason, told[name].tables), []).append(place)
+    weighed = sorted(
+        ((float(share[places].sum()), code, tables) for (code, tables), places in groups.items()), reverse=True
+    )
     found = []
-    for contribution, code, table in weighed:
-        if contribution < LEAST_CONTRIBUTION or table not in source:
+    for contribution, code, tables in weighed:
+        table = next((name for name in tables if name in source), None)
+        if contribution < LEAST_CONTRIBUTION or table is None:
             continue
-        places = sorted(groups[code, table], key=lambda place: -share[place])
+        first = FIRST_FACT.get(code)
+        places = sorted(groups[code, tables], key=lambda place: (features[place] != first, -share[place]))
         known = [place for place in places if np.isfinite(value[place])][:FACTS_PER_REASON]
         if not known:
             continue
         facts = {features[place]: round(float(value[place]), 4) for place in known}
-        found.append({"code": code, "facts": facts, "source": dict(source[table]), "contribution": round(contribution, 4)})
+        found.append(
+            {"code": code, "facts": facts, "source": dict(source[table]), "contribution": round(contribution, 4)}
+        )
         if len(found) == MOST_REASONS:
             break
     return found

@@ -21,7 +21,7 @@ import numpy.typing as npt
 import pandas as pd
 import xgboost as xgb
 
-from models import calibrate
+from models import calibrate, window
 from models.judge import average_precision
 from models.model import Array, FeatureMissing, Model, RuleCurve, blend, rule_curve, tree_log_odds
 from models.target import TargetSpec
@@ -110,7 +110,8 @@ def fit(
     final = grow(spec, rows, used, seed, rounds=rounds)
     about = _about(rows, windows, parts, used, rounds, seed)
     everything = np.ones(len(rows), dtype=bool)
-    return Model(spec.name, spec.features, final, _curve(rows, rule, everything), share, calibration, about)
+    dates = window.fit(rows, spec.features, train_before, seed=seed) if spec.has_date_window else None
+    return Model(spec.name, spec.features, final, _curve(rows, rule, everything), share, calibration, about, dates)
 
 
 def trainable(spec: TargetSpec, frame: pd.DataFrame, train_before: datetime) -> pd.DataFrame:
@@ -132,7 +133,9 @@ def trainable(spec: TargetSpec, frame: pd.DataFrame, train_before: datetime) -> 
 def split(rows: pd.DataFrame, train_before: datetime, label_lag: timedelta) -> Windows:
     """Trailing windows: 30 % of the span to calibrate on, before it 15 % to select on, wide enough for labels to mature in."""
     if rows.empty:
-        raise TooLittleHistory(f"no label is mature before {train_before:%Y-%m-%d}. Choose a later day or bring more history.")
+        raise TooLittleHistory(
+            f"no label is mature before {train_before:%Y-%m-%d}. Choose a later day or bring more history."
+        )
     span = pd.Timestamp(train_before) - rows["as_of"].min()
     select = min(max(SELECT_SHARE * span, 1.5 * pd.Timedelta(label_lag)), WIDEST_SHARE * span).ceil("D")
     calibrate_from = train_before - (CALIBRATE_SHARE * span).ceil("D").to_pytimedelta()
@@ -212,9 +215,7 @@ def choose_share(
         return max((share for share in SHARES if share <= start), key=lambda share: (scores[share], share))
 
     everything = np.ones(len(rows), dtype=bool)
-    pooled = {
-        share: average_precision(share * trees + (1 - share) * leaning, label, weight) for share in SHARES
-    }
+    pooled = {share: average_precision(share * trees + (1 - share) * leaning, label, weight) for share in SHARES}
     start = max(SHARES, key=lambda share: (round(pooled[share], 4), share))
     found = {}
     for name in spec.snapshots:

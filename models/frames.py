@@ -52,7 +52,14 @@ class Learnable:
 
 
 def learnable(
-    lake: Lake, spec: TargetSpec, first: datetime, before: datetime, *, whole_from: datetime, seed: int, most: int = MOST_ROWS
+    lake: Lake,
+    spec: TargetSpec,
+    first: datetime,
+    before: datetime,
+    *,
+    whole_from: datetime,
+    seed: int,
+    most: int = MOST_ROWS,
 ) -> Learnable:
     """Feature rows with first <= as_of < before: at most about ``most`` of those before ``whole_from``, all of the later ones."""
     subjects = spec.subjects_between(lake, first, before)

@@ -1,7 +1,8 @@
 """A fitted model: trees, the rule it may lean on, a calibration, and the card that says what all of it is.
 
-A model is a folder of two plain files: ``model.ubj`` (XGBoost's own format) and ``card.json``. No pickles. The card holds the
-digest of the trees, which is compared before they are parsed: a truncated UBJ can ask for 68 GB.
+A model is a folder of plain files: ``model.ubj`` (XGBoost's own format), where there is a date window ``window.ubj``, and
+``card.json``. No pickles. The card holds the digests of the trees, which are compared before they are parsed: a truncated
+UBJ can ask for 68 GB.
 """
 
 from __future__ import annotations
@@ -18,11 +19,14 @@ import numpy.typing as npt
 import xgboost as xgb
 from scipy.special import logit
 
+from models import window as date_window
 from models.calibrate import FLOOR, Calibration, from_json
+from models.window import DateWindow
 
 Array = npt.NDArray[np.float64]
 
 TREES = "model.ubj"
+WINDOW_TREES = "window.ubj"
 CARD = "card.json"
 
 
@@ -64,13 +68,14 @@ class Model:
     share: Mapping[str, float]
     calibration: Calibration
     about: Mapping[str, Any] = field(default_factory=dict)
+    window: DateWindow | None = None
 
     def log_odds(self, matrix: npt.NDArray[np.float32], rule_score: Array, snapshot: npt.NDArray[np.object_]) -> Array:
         """Blend of trees and rule before calibration. matrix: (n, k) in the order of ``features``, NaN where null."""
         trees = tree_log_odds(self.booster, matrix, self.features)
         return blend(trees, self.rule(rule_score), snapshot, self.share)
 
-    def card(self, digest: str) -> dict[str, Any]:
+    def card(self, digests: Mapping[str, str]) -> dict[str, Any]:
         return {
             "format": 1,
             "target": self.target,
@@ -79,7 +84,8 @@ class Model:
             "share": dict(self.share),
             "calibration": self.calibration.as_json(),
             "about": dict(self.about),
-            "sha256": {TREES: digest},
+            "window": self.window.as_json() if self.window else None,
+            "sha256": dict(digests),
         }
 
 
@@ -96,11 +102,15 @@ def blend(trees: Array, rule: Array, snapshot: npt.NDArray[np.object_], share: M
 
 
 def save(model: Model, folder: Path) -> dict[str, Any]:
-    """Write the two files and return the card. The folder is made if it is not there."""
+    """Write the files and return the card. The folder is made if it is not there."""
     folder.mkdir(parents=True, exist_ok=True)
-    trees = bytes(model.booster.save_raw(raw_format="ubj"))
-    (folder / TREES).write_bytes(trees)
-    card = model.card(hashlib.sha256(trees).hexdigest())
+    trees = {TREES: model.booster} | ({WINDOW_TREES: model.window.booster} if model.window else {})
+    digests = {}
+    for name, booster in trees.items():
+        raw = bytes(booster.save_raw(raw_format="ubj"))
+        (folder / name).write_bytes(raw)
+        digests[name] = hashlib.sha256(raw).hexdigest()
+    card = model.card(digests)
     (folder / CARD).write_text(json.dumps(card, indent=1, sort_keys=True))
     return card
 
@@ -110,30 +120,42 @@ def load(folder: Path, card_digest: str | None = None) -> Model:
 
     card_digest: what the registry says the card's SHA-256 is; None where there is no registry. Raises ModelRefused.
     """
-    for name in (TREES, CARD):
-        if not (folder / name).is_file():
-            raise ModelRefused(f"{folder} has no {name}: it is not a model. Train again, or restore the artifact.")
-    written = (folder / CARD).read_bytes()
-    if card_digest is not None and hashlib.sha256(written).hexdigest() != card_digest:
-        raise ModelRefused(f"{folder / CARD} is not the card that was registered. Restore the artifact or train again.")
-    card = json.loads(written)
-    trees = (folder / TREES).read_bytes()
-    if hashlib.sha256(trees).hexdigest() != card["sha256"][TREES]:
-        raise ModelRefused(
-            f"{folder / TREES} ({len(trees)} bytes) does not have the digest on its card: changed or cut off. "
-            "It was not parsed. Restore the artifact or train again."
-        )
-    booster = xgb.Booster()
-    booster.load_model(bytearray(trees))
+    card = _card(folder, card_digest)
+    window = card["window"]
     return Model(
         target=card["target"],
         features=tuple(card["features"]),
-        booster=booster,
+        booster=_trees(folder, TREES, card),
         rule=RuleCurve(tuple(card["rule"]["at"]), tuple(card["rule"]["log_odds"])),
         share=card["share"],
         calibration=from_json(card["calibration"]),
         about=card["about"],
+        window=date_window.from_json(window, _trees(folder, WINDOW_TREES, card)) if window else None,
     )
+
+
+def _card(folder: Path, digest: str | None) -> dict[str, Any]:
+    if not (folder / CARD).is_file():
+        raise ModelRefused(f"{folder} has no {CARD}: it is not a model. Train again, or restore the artifact.")
+    written = (folder / CARD).read_bytes()
+    if digest is not None and hashlib.sha256(written).hexdigest() != digest:
+        raise ModelRefused(f"{folder / CARD} is not the card that was registered. Restore the artifact or train again.")
+    card: dict[str, Any] = json.loads(written)
+    return card
+
+
+def _trees(folder: Path, name: str, card: Mapping[str, Any]) -> xgb.Booster:
+    if not (folder / name).is_file():
+        raise ModelRefused(f"{folder} has no {name}: the model is not whole. Restore the artifact or train again.")
+    raw = (folder / name).read_bytes()
+    if hashlib.sha256(raw).hexdigest() != card["sha256"].get(name):
+        raise ModelRefused(
+            f"{folder / name} ({len(raw)} bytes) does not have the digest on its card: changed or cut off. "
+            "It was not parsed. Restore the artifact or train again."
+        )
+    booster = xgb.Booster()
+    booster.load_model(bytearray(raw))
+    return booster
 
 
 def rule_curve(score: Array, label: Array, weight: Array, points: int = 24) -> RuleCurve:

@@ -44,7 +44,13 @@ def starts(train_before: datetime, test_before: datetime) -> list[datetime]:
 
 
 def walk(
-    spec: TargetSpec, rows: pd.DataFrame, known_at: KnownAt, train_before: datetime, test_before: datetime, *, seed: int = 7
+    spec: TargetSpec,
+    rows: pd.DataFrame,
+    known_at: KnownAt,
+    train_before: datetime,
+    test_before: datetime,
+    *,
+    seed: int = 7,
 ) -> tuple[pd.DataFrame, list[Origin]]:
     """Predict every row of ``rows`` (as_of in [train_before, test_before)), refitted at each of ``starts``.
 
@@ -64,7 +70,13 @@ def walk(
         part["logistic"] = peers.logistic(fitting.trainable(spec, learned, start), part, spec.features)
         pieces.append(part)
         origins.append(Origin(start, end, model, len(learned)))
-        log.info("origin predicted target=%s origin=%s learned_from=%d rows=%d", spec.name, start.date(), len(learned), len(part))
+        log.info(
+            "origin predicted target=%s origin=%s learned_from=%d rows=%d",
+            spec.name,
+            start.date(),
+            len(learned),
+            len(part),
+        )
     return _finished(spec, pd.concat(pieces)), origins
 
 

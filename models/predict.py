@@ -66,7 +66,9 @@ def predict(spec: TargetSpec, model: Model, batch: pa.RecordBatch) -> pa.RecordB
             *keys,
             pa.array(np.where(happened, 1.0, probability(spec, model, frame))),
             pa.array(said_nothing),
-            pa.array([value if quiet else None for value, quiet in zip(reason, said_nothing, strict=True)], pa.string()),
+            pa.array(
+                [value if quiet else None for value, quiet in zip(reason, said_nothing, strict=True)], pa.string()
+            ),
         ],
         schema=SCORED,
     )

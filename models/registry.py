@@ -84,7 +84,10 @@ def weigh(verdict: Verdict) -> tuple[bool, str]:
     if not mine >= MARGIN_OVER_CHAMPION * theirs:
         return False, f"average precision {mine:.3f} is not 1 % above the champion's {theirs:.3f}: the champion stays"
     if verdict.challenger["brier"] > WORST_BRIER * verdict.champion["brier"]:
-        return False, "it ranks better, but its Brier score is more than 2 % worse than the champion's: the champion stays"
+        return (
+            False,
+            "it ranks better, but its Brier score is more than 2 % worse than the champion's: the champion stays",
+        )
     return True, f"average precision {mine:.3f} beats the champion's {theirs:.3f} and the rule's {rule:.3f}"
 
 
@@ -101,18 +104,19 @@ class Registry:
         logging.getLogger("alembic").setLevel(logging.WARNING)
         logging.getLogger("mlflow").setLevel(logging.WARNING)
         self._client = MlflowClient(tracking_uri=url, registry_uri=url)
-        self._artifacts = artifacts
+        self._artifacts = artifacts.resolve()
+
+    def has_champion(self, target: str) -> bool:
+        """Whether a model is in service. Reads the database alone."""
+        return self._version(target) is not None
 
     def champion(self, target: str) -> Served | None:
         """The model in service, verified before it is parsed; None where there is none.
 
         Raises RegistryError where its files are gone and ModelRefused where they are not what was registered.
         """
-        from mlflow.exceptions import MlflowException
-
-        try:
-            version = self._client.get_model_version_by_alias(target, ALIAS)
-        except MlflowException:
+        version = self._version(target)
+        if version is None:
             return None
         folder = Path(str(version.tags.get("folder", "")))
         if not folder.is_dir():
@@ -131,6 +135,16 @@ class Registry:
             self._client.set_registered_model_alias(challenger.target, ALIAS, version)
         log.info("challenger weighed target=%s version=%s promoted=%s", challenger.target, version, promoted)
         return Promotion(version, promoted, reason)
+
+    def _version(self, target: str) -> Any:
+        from mlflow.exceptions import MlflowException
+
+        try:
+            return self._client.get_model_version_by_alias(target, ALIAS)
+        except MlflowException as error:
+            if error.error_code in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
+                return None
+            raise RegistryError(f"{target}: the registry does not answer: {error}. No model was loaded.") from error
 
     def _register(self, model: Model, verdict: Verdict, seen_at: datetime) -> str:
         from mlflow.exceptions import MlflowException
@@ -160,7 +174,7 @@ class Registry:
         found = self._client.get_experiment_by_name(target)
         if found is not None:
             return str(found.experiment_id)
-        place = (self._artifacts / target).resolve()
+        place = self._artifacts / target
         place.mkdir(parents=True, exist_ok=True)
         return str(self._client.create_experiment(target, artifact_location=place.as_uri()))
 

@@ -47,6 +47,7 @@ class TargetSpec:
     benefit, cost: of telling when it comes true and when it does not, in contacts saved; threshold: the least probability
         at which a row becomes a candidate.
     history: how far back training looks; label_lag: how long a label usually takes to mature.
+    has_date_window: whether ended_at is a date worth announcing, and learned as 10/50/90 % quantiles.
     block: what the interval's bootstrap draws, ``week`` of the as_of or ``seller``.
     """
 
@@ -75,6 +76,7 @@ class TargetSpec:
     label_lag: timedelta = timedelta(days=30)
     warm_up: timedelta = timedelta(days=30)
     block: str = "week"
+    has_date_window: bool = False
 
     def __post_init__(self) -> None:
         doubled = sorted({name for name in self.features if self.features.count(name) > 1})
@@ -96,7 +98,9 @@ def discover(package: ModuleType) -> dict[str, TargetSpec]:
     for module in sorted(pkgutil.iter_modules(package.__path__), key=lambda entry: entry.name):
         spec = getattr(importlib.import_module(f"{package.__name__}.{module.name}"), "SPEC", None)
         if not isinstance(spec, TargetSpec):
-            raise TargetError(f"{package.__name__}/{module.name}.py holds no SPEC. A file there is a target: give it one.")
+            raise TargetError(
+                f"{package.__name__}/{module.name}.py holds no SPEC. A file there is a target: give it one."
+            )
         if spec.name != module.name:
             raise TargetError(f"{module.name}.py calls its target {spec.name}. Give file and target one name.")
         found[spec.name] = spec

@@ -27,13 +27,17 @@ def label(lake: Lake, rows: DataFrame, known_before: datetime | None) -> DataFra
     known = orders.join(delivered(lake, known_before), "order_id", "left").join(cancelled, "order_id", "left")
     void = F.col("promised_at").isNull() | F.coalesce(F.col("cancelled_at") < F.col("promised_at"), F.lit(False))
     is_late = F.coalesce(F.col("ended_at") > F.col("promised_at"), F.lit(True))
-    return rows.select("order_id", "as_of").join(known, "order_id", "inner").select(
-        "order_id",
-        "as_of",
-        F.when(~void, is_late.cast("double")).alias("label"),
-        F.col("promised_at").alias("matured_at"),
-        F.col("promised_at").alias("deadline_at"),
-        "ended_at",
+    return (
+        rows.select("order_id", "as_of")
+        .join(known, "order_id", "inner")
+        .select(
+            "order_id",
+            "as_of",
+            F.when(~void, is_late.cast("double")).alias("label"),
+            F.col("promised_at").alias("matured_at"),
+            F.col("promised_at").alias("deadline_at"),
+            "ended_at",
+        )
     )
 
 
@@ -86,4 +90,5 @@ SPEC = TargetSpec(
     cost=0.35,
     threshold=0.3,
     label_lag=timedelta(days=25),
+    has_date_window=True,
 )

@@ -1,0 +1,144 @@
+"""Score one day: its subjects, their features as they were known when it ended, a chance for each, reasons for the candidates.
+
+Writes ``features_<target>``, ``scores_<target>`` and ``candidates_<target>``, each a partition of its own, replaced whole:
+run again it gives the same rows. Without a model in service the rule speaks through its usual shares, and abstains.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+from collections.abc import Iterator
+from datetime import date, datetime
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+from pyspark.sql import functions as F
+
+from jobs import evidence
+from jobs.context import Context, StepReport, open_lake
+from jobs.record import recorded
+from lake.engine import is_embedded
+from lake.store import Lake, as_of
+from models import explain, frames, predict, target
+from models.registry import Registry, Served
+from models.target import TargetSpec
+
+log = logging.getLogger(__name__)
+
+BATCH_ROWS = 100_000
+SCORES = pa.schema(
+    [
+        *predict.SCORED,
+        pa.field("target", pa.string()),
+        pa.field("model_version", pa.string()),
+        pa.field("day", pa.date32()),
+    ]
+)
+CANDIDATES = pa.schema([*SCORES, pa.field("reasons", pa.string()), pa.field("evidence", pa.string())])
+
+
+def main(context: Context, options: argparse.Namespace) -> StepReport:
+    """The step."""
+    spec = target.spec(options.target)
+    registry = Registry(context.settings.mlflow_url, context.settings.home / "mlruns")
+    with recorded(context, "score", spec.name) as box:
+        served = registry.champion(spec.name)
+        if served is None:
+            box.report = StepReport("idle", f"{spec.name}: no model is in service. Run train for this target first.")
+            return box.report
+        with open_lake(context.settings) as lake:
+            box.report = run(lake, spec, context.day, served, embedded=is_embedded(context.settings.spark_remote))
+        return box.report
+
+
+def run(lake: Lake, spec: TargetSpec, day: date, served: Served, *, embedded: bool = True) -> StepReport:
+    """Score every subject of ``day``. idle where the source has none of the target's tables. Counts: scored, abstained, candidates."""
+    if not lake.exists(spec.subject_table):
+        return StepReport("idle", f"{spec.name}: the source has no {spec.subject_table}; nothing to score")
+    version = build_features(lake, spec, day)
+    scored = score(lake, spec, day, served, embedded=embedded)
+    lake.replace_days(f"scores_{spec.name}", lake.spark.createDataFrame(scored), day, day)
+    chosen = scored.filter(_is_candidate(spec, scored))
+    candidates = told(lake, spec, as_of(day), served, chosen)
+    lake.replace_days(f"candidates_{spec.name}", lake.spark.createDataFrame(candidates), day, day)
+    counts = {
+        "scored": scored.num_rows,
+        "abstained": sum(1 for quiet in scored.column("abstained").to_pylist() if quiet),
+        "candidates": candidates.num_rows,
+    }
+    message = f"{spec.name}: {counts['scored']:,} scored, {counts['abstained']:,} abstained, {counts['candidates']:,} candidates"
+    versions = {**lake.versions_read, f"features_{spec.name}": version}
+    return StepReport("done", message, counts, versions)
+
+
+def build_features(lake: Lake, spec: TargetSpec, day: date) -> int:
+    """Write the day's rows of ``features_<target>``; returns the table's version."""
+    subjects = spec.subjects_at(lake, as_of(day))
+    rows = frames.features_of(lake, spec, subjects).select(*frames.SUBJECT_COLUMNS, *spec.features)
+    return lake.replace_days(f"features_{spec.name}", rows.withColumn("day", F.lit(day)), day, day)
+
+
+def score(lake: Lake, spec: TargetSpec, day: date, served: Served, *, embedded: bool = True) -> pa.Table:
+    """SCORES of the day's feature rows, sorted by subject. Embedded: fed in the process; on a cluster by mapInArrow."""
+    rows = lake.day(f"features_{spec.name}", day).drop("day")
+    generator = predict.scorer(spec, served.model)
+    if embedded:
+        table = rows.toArrow()
+        batches: Iterator[pa.RecordBatch] = generator(iter(table.to_batches(max_chunksize=BATCH_ROWS)))
+        scored = pa.Table.from_batches(list(batches), schema=predict.SCORED)
+    else:
+        scored = rows.mapInArrow(generator, _spark_schema()).toArrow().cast(predict.SCORED)
+    scored = scored.sort_by([("subject_id", "ascending"), ("sku_id", "ascending")])
+    constant = {"target": spec.name, "model_version": served.version, "day": day}
+    for name, value in constant.items():
+        scored = scored.append_column(SCORES.field(name), pa.array([value] * scored.num_rows, SCORES.field(name).type))
+    return scored
+
+
+def told(lake: Lake, spec: TargetSpec, moment: datetime, served: Served, chosen: pa.Table) -> pa.Table:
+    """CANDIDATES: the chosen scores with their reasons and the evidence that every message draws on."""
+    frame = _features_of(lake, spec, chosen, moment)
+    about = evidence.gather(lake, spec, frame, moment)
+    reasons = explain.reasons(served.model, frame, explain.told(spec), [fact.sources for fact in about])
+    windows = served.model.window.dates(frame) if served.model.window is not None and len(frame) else None
+    records = [
+        evidence.record(spec, frame.iloc[n], fact, reasons[n], windows.iloc[n] if windows is not None else None)
+        for n, fact in enumerate(about)
+    ]
+    return chosen.append_column(
+        CANDIDATES.field("reasons"), pa.array([_json(item) for item in reasons], pa.string())
+    ).append_column(CANDIDATES.field("evidence"), pa.array([_json(item) for item in records], pa.string()))
+
+
+def _features_of(lake: Lake, spec: TargetSpec, chosen: pa.Table, moment: datetime) -> pd.DataFrame:
+    """Feature rows of the chosen subjects with their probability, in the order of ``chosen``."""
+    wanted = chosen.select(["subject_id", "sku_id", "probability"]).to_pandas()
+    wanted["sku_id"] = wanted["sku_id"].fillna("")
+    keys = lake.spark.createDataFrame(chosen.select(["subject_id"]).group_by("subject_id").aggregate([]))
+    day_rows = lake.day(f"features_{spec.name}", (pd.Timestamp(moment) - pd.Timedelta(days=1)).date())
+    rows = frames.to_pandas(day_rows.join(keys, "subject_id", "left_semi").drop("day"))
+    return wanted.merge(rows, on=["subject_id", "sku_id"], how="left")
+
+
+def _is_candidate(spec: TargetSpec, scored: pa.Table) -> pa.Array:
+    likely = scored.column("probability").to_numpy() >= spec.threshold
+    happened = [reason == predict.HAPPENED for reason in scored.column("abstain_reason").to_pylist()]
+    return pa.array(likely & ~pd.Series(happened, dtype=bool).to_numpy())
+
+
+def _spark_schema() -> str:
+    kinds = {
+        "string": "string",
+        "int32": "int",
+        "double": "double",
+        "bool": "boolean",
+        "timestamp[us, tz=UTC]": "timestamp",
+    }
+    return ", ".join(f"{field.name} {kinds[str(field.type)]}" for field in predict.SCORED)
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, ensure_ascii=False)
