@@ -11,6 +11,7 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pyspark.sql import SparkSession
 from rich.console import Console
 from rich.markup import escape
 
@@ -53,7 +54,9 @@ class CheckReport:
 def main(context: Context, options: argparse.Namespace) -> StepReport:
     """The step: check the configured source. Held where anything was found, so that a script notices."""
     del options  # --source and --data are in the settings
-    report = run(source_of(context.settings), Console(soft_wrap=True))
+    source = source_of(context.settings)
+    with engine.session() as spark:  # the embedded one: the files are here, and a cluster need not see them
+        report = run(source, Console(soft_wrap=True), spark)
     if report.ok:
         return StepReport("done", "Nothing is wrong. The tables can be loaded.")
     faults = sum(finding.rows for found in report.findings.values() for finding in found)
@@ -61,7 +64,7 @@ def main(context: Context, options: argparse.Namespace) -> StepReport:
     return StepReport("held", f"{whole}, {faults:,} faults in single rows. Nothing was written.")
 
 
-def run(source: Source, out: Console) -> CheckReport:
+def run(source: Source, out: Console, spark: SparkSession) -> CheckReport:
     """Check everything ``source`` delivers, tell ``out`` as it goes, and return what was found."""
     report = CheckReport()
     for note in source.notes():
@@ -72,7 +75,7 @@ def run(source: Source, out: Console) -> CheckReport:
     except SourceError as error:
         report.problems.setdefault(error.table, str(error))
     else:
-        with tempfile.TemporaryDirectory(prefix="beforehand-check-") as folder, engine.session() as spark:
+        with tempfile.TemporaryDirectory(prefix="beforehand-check-") as folder:
             around = Surroundings(Lake(Path(folder) / "lake", spark), first, last, {})
             for name in source.tables:
                 _check_table(name, source, around, Path(folder), report)

@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from lake.rules import ROW_ID
 from lake.tables import Table
-from sources.source import ORIGIN_FILE, ORIGIN_ROW, Source
+from sources.source import ORIGIN_FILE, ORIGIN_ROW, REASONS, Source
 
 Key = tuple[object, ...]
 
@@ -52,7 +52,15 @@ def find(table: Table, rows: pa.Table, source: Source | None) -> Replacements:
                 spare.setdefault(origin, one)
     for origin, one in spare.items():
         taken[by_origin[origin]] = one
-    return Replacements(_with(rows, taken), frozenset(taken))
+    changed = {at: one for at, one in taken.items() if _differs(table, rows, at, one)}
+    return Replacements(_with(rows, changed), frozenset(changed))
+
+
+def _differs(table: Table, rows: pa.Table, at: int, one: pa.RecordBatch) -> bool:
+    """Whether a row was corrected at all: the same file once more corrects nothing."""
+    names = [*table.column_names, REASONS]
+    old, new = rows.slice(at, 1).select(names).to_pylist()[0], one.select(names).to_pylist()[0]
+    return bool(old != new)
 
 
 def _may_match(table: Table, batch: pa.RecordBatch, by_key: dict[Key, list[int]], by_origin: dict[Key, int]) -> pa.Array:

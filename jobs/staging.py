@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -21,6 +22,7 @@ from lake.tables import CONTRACT
 from sources.source import Source, delivered_schema
 
 COMPRESSION = "zstd"
+LOCK = "run.lock"
 FULL = tuple(os.strerror(number) for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
 
 
@@ -51,14 +53,35 @@ def disk_full_told(home: Path) -> Iterator[None]:
 
 @contextmanager
 def folder(home: Path, step: str) -> Iterator[Path]:
-    """A folder of this run's own under ``home/staging``, gone afterwards."""
+    """A folder of this run's own under ``home/staging``, gone afterwards; so are those of runs that were killed.
+
+    A run holds a lock on a file in its folder. The kernel drops it when the run ends in whatever way, so a folder whose
+    lock can be had belongs to nobody any more.
+    """
     root = home / "staging"
     root.mkdir(parents=True, exist_ok=True)
-    made = Path(tempfile.mkdtemp(prefix=f"{step}-", dir=root))
-    try:
-        yield made
-    finally:
-        shutil.rmtree(made, ignore_errors=True)
+    with ExitStack() as held:
+        with (root / "sweep.lock").open("w") as sweep:  # no folder is judged while it is being made
+            fcntl.flock(sweep, fcntl.LOCK_EX)
+            _sweep(root)
+            made = Path(tempfile.mkdtemp(prefix=f"{step}-", dir=root))
+            fcntl.flock(held.enter_context((made / LOCK).open("w")), fcntl.LOCK_EX)
+        try:
+            yield made
+        finally:
+            shutil.rmtree(made, ignore_errors=True)
+
+
+def _sweep(root: Path) -> None:
+    for left in root.iterdir():
+        if not left.is_dir():
+            continue
+        with (left / LOCK).open("a") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def stage(source: Source, table: str, first: date, last: date, into: Path) -> Staged:

@@ -13,7 +13,7 @@ from sources.csv import CsvSource
 SECRET = b"0123456789abcdef0123456789abcdef"
 
 
-def test_check_tells_everything_before_anything_runs(tmp_path):
+def test_check_tells_everything_before_anything_runs(tmp_path, spark):
     rows = deliveries.tables()
     rows["order_items"][4]["quantity"] = "two"
     rows["orders"][5]["promised_at"] = "2026-02-01T00:00:00Z"
@@ -23,7 +23,7 @@ def test_check_tells_everything_before_anything_runs(tmp_path):
     before = sorted(tmp_path.iterdir())
     out = StringIO()
 
-    report = check.run(CsvSource(tmp_path, SECRET), Console(file=out, width=200))
+    report = check.run(CsvSource(tmp_path, SECRET), Console(file=out, width=200), spark)
 
     said = out.getvalue()
     assert not report.ok
@@ -38,19 +38,19 @@ def test_check_tells_everything_before_anything_runs(tmp_path):
     assert sorted(tmp_path.iterdir()) == before
 
 
-def test_check_finds_nothing_in_a_good_delivery(tmp_path):
+def test_check_finds_nothing_in_a_good_delivery(tmp_path, spark):
     deliveries.write(tmp_path, deliveries.tables(20))
     out = StringIO()
 
-    report = check.run(CsvSource(tmp_path, SECRET), Console(file=out, width=200))
+    report = check.run(CsvSource(tmp_path, SECRET), Console(file=out, width=200), spark)
 
     assert report.ok, out.getvalue()
 
 
-def test_check_of_an_empty_folder_says_what_is_needed(tmp_path):
+def test_check_of_an_empty_folder_says_what_is_needed(tmp_path, spark):
     out = StringIO()
 
-    report = check.run(CsvSource(tmp_path, SECRET), Console(file=out, width=200))
+    report = check.run(CsvSource(tmp_path, SECRET), Console(file=out, width=200), spark)
 
     assert not report.ok
     assert "no table of the contract has a row with a readable recorded_at" in out.getvalue()

@@ -131,6 +131,18 @@ def test_a_correction_that_is_wrong_too_is_refused_with_its_reason(shop):
     ]
 
 
+def test_the_same_file_once_more_corrects_nothing(shop):
+    shop.rows["orders"][3]["value"] = "-7"
+    shop.rows["orders"][4]["value"] = "seven"
+    shop.ingest("orders")
+    before = quarantine.read(shop.lake, CONTRACT["orders"]).orderBy("origin").collect()
+
+    report = shop.replay("orders", corrected={"orders": shop.rows["orders"]})
+
+    assert (report.rows_in, report.rows_quarantined) == (2, 2)
+    assert quarantine.read(shop.lake, CONTRACT["orders"]).orderBy("origin").collect() == before
+
+
 def test_a_row_without_a_key_is_found_by_its_line_and_goes_to_its_own_day(shop):
     shop.rows["orders"][3] |= {"order_id": "", "recorded_at": "soon"}
     shop.ingest("orders")
