@@ -40,11 +40,11 @@ def _two(onset: float, end: float) -> Floats:
     return np.array([[1 - onset, onset], [end, 1 - end]])
 
 
-HUB = Chain("hub_backlog", _three(0.0066, 0.20, 0.20, 0.27), _three(0.011, 0.20, 0.22, 0.27))
+HUB = Chain("hub_backlog", _three(0.0064, 0.20, 0.20, 0.24), _three(0.0085, 0.20, 0.22, 0.24))
 ROUTE = Chain("route_lost", _two(0.0055, 0.24), _two(0.0055, 0.24))
-SELLER = Chain("seller_behind", _three(0.009, 0.20, 0.15, 0.21), _three(0.014, 0.20, 0.18, 0.21))
+SELLER = Chain("seller_behind", _three(0.0050, 0.17, 0.15, 0.17), _three(0.008, 0.17, 0.18, 0.17))
 SUPPLIER = Chain("supplier_late", _two(0.006, 0.06), _two(0.006, 0.06))
-MISCOUNT = Chain("stock_miscounted", _two(0.0025, 0.10), _two(0.0025, 0.10))
+MISCOUNT = Chain("stock_miscounted", _two(0.0010, 0.035), _two(0.0010, 0.035))
 MISLEADING = Chain("listing_misleads", _two(0.0006, 0.012), _two(0.0006, 0.012))
 CHAINS = (HUB, ROUTE, SELLER, SUPPLIER, MISCOUNT, MISLEADING)
 

@@ -15,7 +15,7 @@ from sources.simulator.geography import CARRIERS, COUNTRY_SHARE, N_REGIONS, REGI
 from sources.simulator.laws import CRITICAL_SHARE, LIMITS
 from sources.simulator.parameters import WorldParameters
 
-ORDERS_PER_SELLER, ORDERS_PER_BUYER, MIN_SELLERS = 240, 1.7, 8
+ORDERS_PER_SELLER, ORDERS_PER_BUYER, MIN_SELLERS = 240, 3.0, 8
 MAX_ARTICLES = 24
 JOINS_FESTIVAL = 0.7
 EXPECTED_FILL = 0.95

@@ -68,7 +68,7 @@ BAD_REVIEW = ((0.012, 0.20, 0.42, 0.30), (0.30, 0.38, 0.48, 0.30))
 """By honest or misleading listing and by bucket. A bad review has one or two stars."""
 REVIEW_GIVEN = (0.45, 0.50, 0.55, 0.34)
 """Chance of any review, by bucket; never below the chance of a bad one."""
-CRITICAL_SHARE, CRITICAL_FACTOR = 0.15, 1.8
+CRITICAL_SHARE, CRITICAL_FACTOR = 0.15, 1.5
 """Buyers who complain more, and how much more: multiplies all chances of this section up to 0.95."""
 
 CONTACT_BASE, CONTACT_GAP, CONTACT_UNSENT, CONTACT_OVERDUE = 0.0008, 0.05, 0.05, 0.12

@@ -1,6 +1,7 @@
 """Scans: the moments at which a parcel was seen, and the later moments at which the platform came to know.
 
-Most scans arrive within minutes, one in eight after hours, some after days: they overtake each other.
+Most scans arrive within minutes, one in nine after hours, some after days: they overtake each other. A hub that slows
+or backs up is late with its scans too, which is the first trace of it.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import pyarrow as pa
 from sources.simulator import names
 from sources.simulator.arrays import NEVER, Floats, Ints
 from sources.simulator.buckets import DayBuckets
+from sources.simulator.causes import Levels
 from sources.simulator.draws import Draws
 from sources.simulator.geography import N_HUBS, REGIONS, hub_name
 from sources.simulator.journey import (
@@ -32,30 +34,33 @@ EVENTS = ("handed_over", "hub_in", "hub_out", "out_for_delivery", "attempt_faile
 _BEGINS = {PICKUP: 0, HUB_A: 1, LEG_1: 2, HUB_G: 1, LEG_2: 2, HUB_B: 1, LAST_MILE: 2, OUT: 3, DELIVERED: 5}
 _AT_DOOR = (PICKUP, OUT, DELIVERED)
 """Steps that begin within people's hours; hubs work around the clock."""
-HOURS_LATE, DAYS_LATE = 0.12, 0.03
+HOURS_LATE, DAYS_LATE = (0.11, 0.40, 0.75), 0.03
+"""Share of scans that the platform learns of hours late, by the level of the hub, and days late, anywhere."""
 SECONDS_A_DAY = 86_400.0
 NO_HUB = N_HUBS
 
 
 def scan_rows(
-    orders: Orders, journeys: Journeys, market: Market, buckets: DayBuckets, draws: Draws, chunk: int
+    orders: Orders, journeys: Journeys, market: Market, hubs: Levels, buckets: DayBuckets, draws: Draws, chunk: int
 ) -> None:
     """Rows of ``shipment_events`` for a chunk of orders."""
     at = draws.at("scans", orders.day, chunk)
     steps, share = _moments(orders, journeys, at.random((orders.count, DELIVERED + 1)))
-    hub = _hubs(orders, market)
-    flat = [_begun(step, journeys, share, hub) for step in steps]
+    at_hub = _hubs(orders, market)
+    flat = [_begun(step, journeys, share, at_hub) for step in steps]
     flat += _ends(journeys, share, at.random((3, orders.count)))
     place = np.concatenate([part[0] for part in flat])
     event = np.concatenate([np.full(part[0].size, part[1]) for part in flat])
     day = np.concatenate([part[2] for part in flat])
     when = at_day(day, np.concatenate([part[3] for part in flat]), market)
-    known = when + _delays(at.random((2, place.size)))
+    hub = np.concatenate([part[4] for part in flat])
+    level = np.where(hub == NO_HUB, 0, hubs[np.minimum(hub, N_HUBS - 1), np.minimum(day, hubs.shape[1] - 1)])
+    known = when + _delays(np.array(HOURS_LATE)[level], at.random((2, place.size)))
     table = pa.table({
         "shipment_id": names.shipment_ids(orders.number[place]),
         "event": names.chosen(EVENTS, event),
         "event_at": names.times(when),
-        "hub": names.chosen([*map(hub_name, range(N_HUBS)), None], np.concatenate([part[4] for part in flat])),
+        "hub": names.chosen([*map(hub_name, range(N_HUBS)), None], hub),
         "recorded_at": names.times(known),
     })  # fmt: skip
     buckets.add("shipment_events", day_of(known, market), table)
@@ -118,10 +123,10 @@ def _ends(journeys: Journeys, share: Floats, uniform: Floats) -> list[Part]:
     return parts
 
 
-def _delays(uniform: Floats) -> Ints:
+def _delays(hours_late: Floats, uniform: Floats) -> Ints:
     """Microseconds from the scan to the platform's knowing of it."""
     kind, much = uniform
     seconds = 30 + 1_500 * much**2
-    seconds = np.where(kind < HOURS_LATE + DAYS_LATE, 3_600 * (1 + 14 * much), seconds)
+    seconds = np.where(kind < hours_late + DAYS_LATE, 3_600 * (1 + 14 * much), seconds)
     seconds = np.where(kind < DAYS_LATE, 86_400 * (0.8 + 2.4 * much), seconds)
     return np.asarray(seconds.astype(np.int64) * 1_000_000)

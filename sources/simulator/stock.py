@@ -23,6 +23,9 @@ CANCELLED_SHARE = 0.02
 SUPPLIER_LATE_FACTOR = 1.9
 MIN_LEAD_DAYS, MAX_LEAD_DAYS = 1, 45
 SAFETY_DAYS = 3.0
+PAUSED_MISCOUNTED, PAUSED_OTHERWISE, PAUSED_MOST = 0.7, 0.01, 0.15
+"""Chance of a pause on a day, where the count is wrong and elsewhere, and the share of the day it may take above
+0.05."""
 STOCK_UP_DAYS = 12
 """Sellers want what the festival will take on the shelf this many days early."""
 TEACHES_SHARE = 0.5
@@ -128,6 +131,17 @@ def sell(on_hand: Ints, wishes: Wishes) -> Sold:
     empties = (before < on_hand[sku]) & (before + quantity >= on_hand[sku])
     out_at[sku[empties]] = wishes.time[order][empties]
     return Sold(filled, sold, out_at)
+
+
+def listed_share(in_stock: Floats, miscounted: Flags, day: int, draws: Draws) -> Floats:
+    """Share of selling hours in stock as it is reported: less than true where a listing was paused for some hours.
+
+    Sellers pause an article while they look for pieces that the count says are there: most days where the count is
+    wrong, now and then elsewhere. Never so long that it makes a stock-out day.
+    """
+    uniform = draws.at("paused", day).random((2, in_stock.size))
+    paused = uniform[0] < np.where(miscounted, PAUSED_MISCOUNTED, PAUSED_OTHERWISE)
+    return np.where(paused & (in_stock >= 1), 0.95 - PAUSED_MOST * uniform[1], in_stock)
 
 
 def receive(ledger: Ledger, day: int) -> Arrivals:

@@ -195,7 +195,7 @@ class World:
             orders, journeys, problems.refunded, problems.returns.when(), market, buckets, draws, chunk
         )
         rows.shipment_rows(orders, market, buckets)
-        scans.scan_rows(orders, journeys, market, buckets, draws, chunk)
+        scans.scan_rows(orders, journeys, market, self.road.hubs, buckets, draws, chunk)
         voices.contact_rows(orders, problems, market, buckets, draws, chunk)
         voices.review_rows(orders, problems, market, buckets, draws, chunk)
         voices.dispute_rows(orders, journeys, problems, market, buckets, draws, chunk)
@@ -214,7 +214,8 @@ class World:
         placed = stock.reorder(self.ledger, day, self.days_, self.skus, self.sellers, late, self.draws)
         midnight = parameters.midnight_us + day * DAY_US
         today = shelf.date_of(parameters, day)
-        self._hold("stock", day, shelf.stock_rows(self.ledger, sold, in_stock, self.skus, today, midnight))
+        seen = stock.listed_share(in_stock, self.levels[causes.MISCOUNT.name][:, day] > 0, day, self.draws)
+        self._hold("stock", day, shelf.stock_rows(self.ledger, sold, seen, self.skus, today, midnight))
         self._hold("inbound", day, shelf.inbound_rows(arrivals, placed, self.skus, day, parameters.midnight_us))
         self._hold("demand", day, truth.demand_rows(rates, wanted, sold, in_stock, day, first_day))
         self._hold("lead_times", day, truth.lead_time_rows(placed, day, first_day))
