@@ -19,13 +19,11 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from console import formats, words
 from console.database import StateReader, StateUnreadable
 from console.desk import Desk, NotHere, desk_of
-from console.headers import SafeHeaders, guarded
+from console.headers import LOOPBACK_HOSTS, SafeHeaders, guarded
 from console.maildir import Mailbox
 from console.pages import alerts, case, data_docs, mailbox, notices, steps, today
 
 HERE = Path(__file__).parent
-# The console has no login of its own; checking the Host header keeps a page elsewhere from reading it by DNS tricks.
-LOOPBACK_HOSTS = ("127.0.0.1", "localhost")
 log = logging.getLogger(__name__)
 
 

@@ -12,6 +12,8 @@ from starlette.datastructures import MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+# Checking the Host header keeps a page elsewhere from reading what is served here by DNS tricks.
+LOOPBACK_HOSTS = ("127.0.0.1", "localhost")
 PAGE_POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; frame-src 'self'; form-action 'self'; "
     "base-uri 'none'; frame-ancestors 'none'"

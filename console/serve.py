@@ -1,4 +1,4 @@
-"""Serve the console on this machine: ``python -m console [--port 8765]``."""
+"""Serve the console on this machine: ``python -m console [--port 8765]``; or ``--recipients-only``, for everybody."""
 
 from __future__ import annotations
 
@@ -8,8 +8,12 @@ import sys
 from collections.abc import Sequence
 
 import uvicorn
+from starlette.types import ASGIApp
 
-from console.app import LOOPBACK_HOSTS, create_app
+from console.app import create_app
+from console.front import Front
+from console.headers import LOOPBACK_HOSTS
+from console.recipients.app import create_recipient_app
 from settings import Settings, SettingsError
 
 PORT = 8765
@@ -20,24 +24,42 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until interrupted. Returns 2 where the settings or the address cannot be used."""
     asked = _parser().parse_args(arguments)
     if not _is_loopback(asked.host) and not asked.name:
-        sys.stderr.write(
-            f"--host {asked.host} is open to other machines, and the console has no login of its own. Nothing was "
-            "started. Put a proxy with a login before it and name the host that browsers use: --name console.example\n"
-        )
+        sys.stderr.write(_who_asks(asked.host, recipients_only=asked.recipients_only))
         return 2
     try:
         settings = Settings.from_environment()
     except SettingsError as error:
         sys.stderr.write(f"{error}\n")
         return 2
-    app = create_app(
-        settings.home,
-        settings.state_url,
-        places=places(settings, asked.airflow_url),
-        allowed_hosts=(*LOOPBACK_HOSTS, *asked.name),
-    )
-    uvicorn.run(app, host=asked.host, port=asked.port, log_level="warning", server_header=False)
+    app = _app(settings, asked)
+    # No access log: a line of it would hold the links of mails, and who has a link may stop what it is about.
+    uvicorn.run(app, host=asked.host, port=asked.port, log_level="warning", access_log=False, server_header=False)
     return 0
+
+
+def _app(settings: Settings, asked: argparse.Namespace) -> ASGIApp:
+    names = (*LOOPBACK_HOSTS, *asked.name)
+    recipients = create_recipient_app(
+        settings.state_url, settings.secret, platform=settings.platform_name, allowed_hosts=names
+    )
+    if asked.recipients_only:
+        return recipients
+    listed = places(settings, asked.airflow_url)
+    return Front(create_app(settings.home, settings.state_url, places=listed, allowed_hosts=names), recipients)
+
+
+def _who_asks(host: str, *, recipients_only: bool) -> str:
+    """Why an open address needs a name."""
+    if recipients_only:
+        return (
+            f"--host {host} is open to other machines. Nothing was started. Name the host that the links in mails "
+            "lead to: --name notices.example\n"
+        )
+    return (
+        f"--host {host} is open to other machines, and the console has no login of its own. Nothing was started. Put a "
+        "proxy with a login before it and name the host that browsers use: --name console.example. To let recipients "
+        "in and nobody else: --recipients-only\n"
+    )
 
 
 def places(settings: Settings, airflow_url: str) -> tuple[tuple[str, str, str], ...]:
@@ -66,6 +88,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--host", default=HOST, help=f"address to listen on (default {HOST}: this machine only)")
     parser.add_argument(
         "--name", action="append", default=[], help="a host name that browsers may use, beside loopback"
+    )
+    parser.add_argument(
+        "--recipients-only", action="store_true", help="serve the pages that mails lead to (/n/, /u/) and nothing else"
     )
     parser.add_argument("--airflow-url", default="", help="where Airflow's own pages are, for a link")
     return parser

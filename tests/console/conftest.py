@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import warnings
 from collections.abc import Callable, Iterator
@@ -9,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import recipient_letters
 from console_day import DAY, fill
 from fastapi import FastAPI
 
@@ -66,3 +68,17 @@ def client_of() -> Iterator[ClientOf]:
 @pytest.fixture
 def client(filled_home: Path, client_of: ClientOf) -> TestClient:
     return client_of(filled_home)
+
+
+@pytest.fixture(scope="session")
+def told_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A day that the product told: three mails with their links. Tests only read it; see ``stopping_home``."""
+    home = tmp_path_factory.mktemp("told")
+    asyncio.run(recipient_letters.fill(home))
+    return home
+
+
+@pytest.fixture
+def stopping_home(told_home: Path, tmp_path: Path) -> Path:
+    """A copy of it, to stop things in."""
+    return Path(shutil.copytree(told_home, tmp_path / "told"))

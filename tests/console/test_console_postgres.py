@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import tempfile
 import warnings
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+import recipient_letters
 from console_day import fill
+from console_mails import KEYS
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
+from test_recipient_stopping import proof_in
 
 from console.database import StateReader
+from notices import audit, preferences, state
 
 
 @pytest.fixture(scope="module")
@@ -64,3 +70,23 @@ def test_postgresql_itself_refuses_a_write(server):
     with reader.engine.connect() as db, pytest.raises(DBAPIError, match="read-only transaction"):
         db.execute(text("CREATE TABLE scribble (x int)"))
     reader.engine.dispose()
+
+
+def test_a_kind_is_stopped_and_allowed_again_on_postgresql(server, tmp_path):
+    asyncio.run(recipient_letters.fill(tmp_path, url=server))
+    told, stop = recipient_letters.links(recipient_letters.letters(tmp_path)["buyer2"])
+    engine = state.open_state(server)
+    with recipient_letters.visitor(recipient_letters.app_of(tmp_path, url=server)) as client:
+        assert "We know of nothing that has changed since." in client.get(told).text
+        with ThreadPoolExecutor(4) as pool:
+            pressed = list(pool.map(lambda _: client.post(stop, data={"do": "stop"}), range(4)))
+        assert {answer.status_code for answer in pressed} == {200}
+        with engine.connect() as db:
+            wishes = preferences.load(db, ["buyer2"])
+            assert wishes == {("buyer2", "late_delivery"): preferences.Preference(muted=True)}
+            assert audit.verify(db, KEYS).entries == 1
+        assert client.post(stop, data={"do": "undo", "proof": proof_in(pressed[0].text)}).status_code == 200
+    with engine.connect() as db:
+        assert preferences.load(db, ["buyer2"]) == {}
+        assert audit.verify(db, KEYS).entries == 2
+    engine.dispose()
