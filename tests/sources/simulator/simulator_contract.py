@@ -26,35 +26,38 @@ def broken_promises(folder: Path) -> list[str]:
 
 
 def _of_table(db: duckdb.DuckDBPyConnection, table: Table, folder: Path) -> list[str]:
-    found = []
-    for file in (folder / table.name).iterdir():
-        if not pq.read_schema(file).equals(arrow_schema(table)):
-            found.append(f"{table.name}: {file.name} has other columns or types")
-    conditions = {"recorded on another day": "recorded_at::DATE <> file_day"}
-    for column in table.columns:
-        if not column.nullable:
-            conditions[f"{column.name} is null"] = f"{column.name} IS NULL"
-        if column.allowed:
-            values = ", ".join(f"'{value}'" for value in column.allowed)
-            conditions[f"{column.name} is unknown"] = f'"{column.name}" NOT IN ({values})'
-        if column.minimum is not None:
-            conditions[f"{column.name} too small"] = f"{column.name} < {column.minimum}"
-        if column.maximum is not None:
-            conditions[f"{column.name} too large"] = f"{column.name} > {column.maximum}"
-    for rule in table.rules:
-        conditions[rule.name] = f"NOT ({rule.holds})"
-    for what, condition in conditions.items():
-        rows = db.execute(f"SELECT count(*) FROM {table.name} WHERE {condition}").fetchone()[0]
-        found += [f"{table.name}: {what} ({rows} rows)"] if rows else []
-    key = ", ".join(table.key)
-    twice = db.execute(
-        f"SELECT count(*) FROM (SELECT {key} FROM {table.name} GROUP BY ALL HAVING count(*) > 1)"
-    ).fetchone()[0]
-    found += [f"{table.name}: key twice ({twice} keys)"] if twice else []
+    def count(sql: str) -> int:
+        return int(db.execute(f"SELECT count(*) FROM {sql}").fetchone()[0])
+
+    schema = arrow_schema(table)
+    files = (folder / table.name).iterdir()
+    found = [f"{file.name}: other columns or types" for file in files if not pq.read_schema(file).equals(schema)]
+    for what, condition in _forbidden(table).items():
+        rows = count(f"{table.name} WHERE {condition}")
+        found += [f"{what} ({rows} rows)"] if rows else []
+    twice = count(f"(SELECT {', '.join(table.key)} FROM {table.name} GROUP BY ALL HAVING count(*) > 1)")
+    found += [f"key twice ({twice} keys)"] if twice else []
     for reference in table.references:
-        orphans = db.execute(
-            f"SELECT count(*) FROM {table.name} a LEFT JOIN {reference.table} b ON a.{reference.column} = b.{reference.to} "
-            f"WHERE a.{reference.column} IS NOT NULL AND (b.{reference.to} IS NULL OR b.recorded_at > a.recorded_at)"
-        ).fetchone()[0]
-        found += [f"{table.name}: {reference.column} refers to nothing known ({orphans} rows)"] if orphans else []
-    return found
+        orphans = count(
+            f"{table.name} a LEFT JOIN {reference.table} b ON a.{reference.column} = b.{reference.to} WHERE "
+            f"a.{reference.column} IS NOT NULL AND (b.{reference.to} IS NULL OR b.recorded_at > a.recorded_at)"
+        )
+        found += [f"{reference.column} refers to nothing known ({orphans} rows)"] if orphans else []
+    return [f"{table.name}: {problem}" for problem in found]
+
+
+def _forbidden(table: Table) -> dict[str, str]:
+    """What no row may satisfy, as SQL conditions by what they mean."""
+    columns = table.columns
+    conditions = {"recorded on another day": "recorded_at::DATE <> file_day"}
+    conditions |= {f"{column.name} is null": f'"{column.name}" IS NULL' for column in columns if not column.nullable}
+    conditions |= {
+        f"{column.name} is unknown": f'"{column.name}" NOT IN {(*column.allowed, column.allowed[0])}'
+        for column in columns
+        if column.allowed
+    }
+    for column in columns:
+        low, high = column.minimum, column.maximum
+        conditions |= {f"{column.name} too small": f"{column.name} < {low}"} if low is not None else {}
+        conditions |= {f"{column.name} too large": f"{column.name} > {high}"} if high is not None else {}
+    return conditions | {rule.name: f"NOT ({rule.holds})" for rule in table.rules}

@@ -82,7 +82,8 @@ def test_the_true_lead_time_is_the_one_that_is_seen(db):
 def test_promotions_are_known_before_their_day(db):
     unknown, rows, features = one(
         db,
-        "SELECT count(*) FILTER (recorded_at >= promo_day::TIMESTAMPTZ), count(*), count(*) FILTER (has_activity) FROM promotions",
+        "SELECT count(*) FILTER (recorded_at >= promo_day::TIMESTAMPTZ), count(*), count(*) FILTER (has_activity) "
+        "FROM promotions",
     )
     assert unknown == 0
     assert rows > features > 0

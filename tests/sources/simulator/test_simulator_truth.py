@@ -85,8 +85,9 @@ def judged(tmp_path_factory):
     pieces = []
     for day in buckets.days("requests"):
         asked = pa.concat_tables(buckets.take("requests", day))
-        for low in range(0, asked.num_rows, 500):
-            pieces.append(probabilities(asked.slice(low, 500).combine_chunks(), Sight(day, road, days.strain), 0))
+        sight = Sight(day, road, days.strain)
+        parts = (asked.slice(low, 500).combine_chunks() for low in range(0, asked.num_rows, 500))
+        pieces.extend(probabilities(part, sight, 0) for part in parts)
     return pa.concat_tables(pieces).join(
         outcome_rows(orders, journeys, problems, WORLD.first_day), "order_id", right_suffix="_came", join_type="inner"
     )
