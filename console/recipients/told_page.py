@@ -23,10 +23,11 @@ FIRST_STAGE = "heads_up"
 
 @dataclass(frozen=True, slots=True)
 class Newer:
-    """What is known since the notice: as of when, the window in a sentence, and the last scan."""
+    """What is known since the notice: as of when, the window and the last scan; ``before``: what the rest then is."""
 
     heading: str
     lines: tuple[str, ...]
+    before: str
 
 
 @router.api_route("/n/{token}", methods=["GET", "HEAD"])
@@ -79,4 +80,5 @@ def _newer(told: Told, evidence: Mapping[str, Any] | None, speaker: Voice) -> Ne
     return Newer(
         heading=say.text("told.newer_heading", as_of=speaker.formats.moment(evidence["as_of"])),
         lines=(say.text("told.newer_window", heading=card.window_heading, window=card.window), card.lines[-1]),
+        before=say.text("told.before"),
     )

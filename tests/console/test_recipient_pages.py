@@ -106,6 +106,7 @@ def test_newer_facts_of_the_same_order_are_shown_beside_those_of_the_mail(stoppi
     assert counts["candidates"] == 1
     page = said(shown(stopping_home, path_of(stopping_home, "buyer2"), wall=tomorrow))
     assert "There are newer facts: see below." in page
+    assert page.index("As of") < page.index("What we wrote before") < page.rindex("We now expect it")
     assert page.count("We now expect it") == 2
     assert "nothing that has changed" not in page
     other = said(shown(stopping_home, path_of(stopping_home, "buyer1"), wall=tomorrow))
