@@ -103,7 +103,7 @@ def _column(name: str | Column) -> Column:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Sums of ``stats`` over the ``days`` before the asked day, the day itself left out. ``days`` ALWAYS: all before."""
+    """Sums of ``stats`` over the ``days`` before the asked day, itself left out. ``days`` ALWAYS: all before."""
 
     days: int
     stats: tuple[str, ...]
@@ -118,9 +118,9 @@ def rolling(
 ) -> DataFrame:
     """For each asked row the sums of ``daily`` over [as_of_day - days, as_of_day - 1].
 
-    asked: keys, as_of_day and ``carry`` (no key among it); one row out for each row in. daily: keys, day and whole-number
-    stats: what was recorded on that day. Returns keys, carry and one bigint per window and stat, named ``stat_28d`` (``stat_now`` for ALWAYS),
-    0 where nothing was recorded, or the key is null.
+    asked: keys, as_of_day and ``carry`` (no key among it); one row out for each row in. daily: keys, day and
+    whole-number stats: what was recorded on that day. Returns keys, carry and one bigint per window and stat, named
+    ``stat_28d`` (``stat_now`` for ALWAYS), 0 where nothing was recorded, or the key is null.
     """
     stats = tuple(dict.fromkeys(stat for window in windows for stat in window.stats))
     empty = [F.lit(None).cast(field.dataType).alias(field.name) for field in asked.select(*carry).schema]

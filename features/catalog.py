@@ -8,8 +8,21 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from features import (
-    buyer, calendar_days, cover, demand, hub, in_stock, lead_time, neighbours, parcel, promise, promotions, scan_gaps,
-    scans, scopes, week,
+    buyer,
+    calendar_days,
+    cover,
+    demand,
+    hub,
+    in_stock,
+    lead_time,
+    neighbours,
+    parcel,
+    promise,
+    promotions,
+    scan_gaps,
+    scans,
+    scopes,
+    week,
 )  # fmt: skip
 from features.history import series_rows
 from features.known import Known, span_of

@@ -16,7 +16,7 @@ _CAP_DAYS = 365.0
 FEATURES = (
     Feature("on_hand_units", "pieces", "what is there to sell", _NONE, "on_hand", allowed=(0.0, 1e12)),
     Feature("on_hand_lag_1_days", "days of cover lost in a day", "how fast it falls", _NO_DEMAND, "on_hand"),
-    Feature("cover_days", "days", "how long it lasts at the usual demand of 28 days, at most 365", _NO_DEMAND, "on_hand",
+    Feature("cover_days", "days", "how long it lasts at the demand of 28 days, at most 365", _NO_DEMAND, "on_hand",
             allowed=(0.0, _CAP_DAYS), monotone=-1),
     Feature("cover_recent_days", "days", "how long it lasts at the demand of 7 days, at most 365",
             f"{_NONE}, or nothing was sold in 7 days", "on_hand", allowed=(0.0, _CAP_DAYS), monotone=-1),

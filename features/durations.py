@@ -28,10 +28,10 @@ class Fit:
 
 
 def with_fit(rows: DataFrame, name: str, suffix: str, prior: float) -> DataFrame:
-    """``rows`` with fit_mean and fit_std columns of a duration, called ``{name}_mean{suffix}`` and ``{name}_std{suffix}``.
+    """``rows`` with mean and std of a duration's ln(hours), as ``{name}_mean{suffix}`` and ``{name}_std{suffix}``.
 
-    rows: holds the duration's count, log and log_squared (millionths) as ``rolling`` names them, and the platform's under
-    p_. Moments of the own durations are mixed with ``prior`` of the platform's average: (sum + k * m) / (n + k). Null
+    rows: holds the duration's count, log and log_squared (millionths) as ``rolling`` names them, the platform's
+    under p_. Moments of own durations are mixed with ``prior`` of the platform's average: (sum + k * m) / (n + k). Null
     where the platform has none either. Two projections, because expressions nested in expressions multiply.
     """
 
@@ -61,6 +61,7 @@ def hours_left(fitted: Fit, odds_so_far: Column, elapsed: Column, share: float) 
 
 
 def odds_ended(fitted: Fit, hours: Column) -> Column:
-    """(t / a)^b, the odds that a duration has ended after ``hours``; null where nothing is fitted."""
+    """(t / a)^b, the odds that a duration has ended after ``hours``; null where nothing is fitted or hours is null."""
     shape = F.lit(_LOGISTIC) / F.coalesce(fitted.std, F.lit(1.0))  # never null: see ratio()
-    return F.exp(shape * (F.ln(F.greatest(hours, F.lit(1.0))) - fitted.mean))
+    at_least_one = F.when(hours < 1.0, F.lit(1.0)).otherwise(hours)  # greatest() would turn a null into 1
+    return F.exp(shape * (F.ln(at_least_one) - fitted.mean))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 
 import numpy as np
 import numpy.typing as npt
@@ -40,12 +41,12 @@ FEWEST_FOR_SPREAD = 3
 class History:
     """What was known of n asked (series, as_of). Matrices are (n, 28): column j is the day j + 1 days before as_of's.
 
-    in_stock_share, on_hand, units: NaN where the day was not reported by then, or the source has none. units are sales as
-    they were, not demand. day: days since 1970-01-01 of as_of. horizon_days: days ahead that are asked about.
+    in_stock_share, on_hand, units: NaN where the day was not reported by then, or the source has none. units are
+    sales as they were, not demand. day: days since 1970-01-01 of as_of. horizon_days: days ahead that are asked about.
     discount_past (n, 28), has_activity_past (n, 28), discount_ahead (n, 30), has_activity_ahead (n, 30): as planned,
     known by then; column j ahead is the day j days after as_of's; NaN where nothing was planned. inbound_units,
     inbound_count: open replenishments as known; inbound_within_units: those announced for before the horizon's end;
-    inbound_days: days to the earliest announced arrival, inbound_age_days: since the oldest was ordered, NaN without one.
+    inbound_days: days to the earliest announced arrival, inbound_age_days: since the oldest was ordered; NaN for none.
     """
 
     day: Ints
@@ -152,8 +153,9 @@ def _stock(known: Known) -> DataFrame:
 
 
 def _promotions(known: Known) -> DataFrame:
+    first, last = known.first_day - timedelta(days=PAST_DAYS), known.last_day + timedelta(days=AHEAD_DAYS)
     rows = known.read("promotions", days_back=PAST_DAYS + PLAN_DAYS + 1).where(
-        F.date_diff("promo_day", "recorded_day") <= PLAN_DAYS
+        (F.date_diff("promo_day", "recorded_day") <= PLAN_DAYS) & F.col("promo_day").between(F.lit(first), F.lit(last))
     )
     discount = F.coalesce(F.col("discount_share").cast("double"), F.lit(0.0))
     activity = F.coalesce(F.col("has_activity").cast("double"), F.lit(0.0))
@@ -176,7 +178,7 @@ def _sale_days(known: Known) -> Ints:
 
 
 def _inbound(known: Known) -> DataFrame:
-    """One row per replenishment: moment it was known to be ordered, a quantity, b moment it was known closed, c expected."""
+    """One row per replenishment: moment: known to be ordered; a: quantity; b: known to be closed; c: expected at."""
     rows = known.read("inbound", days_back=INBOUND_DAYS + 1)
     ordered = F.when(
         F.col("event") == "ordered",
@@ -209,12 +211,12 @@ class _Rows:
 def _compute(table: pa.Table, kernels: tuple[Kernel, ...], names: tuple[str, ...], sale_days: Ints) -> pa.Table:
     series = np.unique(key_codes(table, _SERIES), return_inverse=True)[1].astype(np.int64)
     kind = table.column("kind").to_numpy()
+    numbers = {name: table.column(name).to_numpy() for name in ("day", "moment", "a", "b", "c")}
 
     def rows(wanted: int) -> _Rows:
         at = np.flatnonzero(kind == wanted)
-        part = table.take(pa.array(at))
-        values = {name: part.column(name).to_numpy().astype(np.float64) for name in ("a", "b", "c")}
-        return _Rows(series[at], part.column("day").to_numpy(), part.column("moment").to_numpy(), values)
+        values = {name: numbers[name][at].astype(np.float64) for name in ("a", "b", "c")}
+        return _Rows(series[at], numbers["day"][at], numbers["moment"][at], values)
 
     asked = rows(_ASKED)
     kept = table.take(pa.array(np.flatnonzero(kind == _ASKED)))
@@ -255,7 +257,7 @@ def _history(asked: _Rows, stock: _Rows, promotions: _Rows, sales: _Rows, inboun
 
 
 def _open_inbound(asked: _Rows, inbound: _Rows) -> dict[str, Floats]:
-    """What was on its way, as known at each asked moment: the replenishments of a series are gone through one by one."""
+    """What was on its way, as known at each asked moment: a series' replenishments are gone through one by one."""
     n = len(asked.day)
     day_micros = 86_400_000_000.0
     order = np.lexsort((inbound.moment, inbound.series))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from features.history import PAST_DAYS, Flags, Floats, History, deviation, latest, mean, over
-from features.spec import Feature
 from features.series_group import series_group
+from features.spec import Feature
 
 _NONE = "no day of it was reported by then, or the source measures none"
 _WINDOWS = (3, 7, 14, 28)

@@ -31,7 +31,7 @@ def journeys(known: Known) -> DataFrame:
 
     order_id, buyer_id, payment_type, destination_region, created_at, promised_at, ship_by, order_day; approved_at,
     approved_day, ended_day; carrier, origin_region, shipment_day; seller_id, category, items_day; handed_over_at,
-    handed_over_day, delivered_at, delivered_day, parcel_ended_day. Not yet cut at any as_of: ``daily`` does that by day.
+    handed_over_day, delivered_at, delivered_day, parcel_ended_day. Not cut at any as_of: ``daily`` does that by day.
     """
     orders = known.read("orders").withColumnRenamed("recorded_day", "order_day")
     parts = (_events(known), _items(known), _parcels(known))

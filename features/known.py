@@ -56,8 +56,8 @@ class Known:
     def once(self, name: str, make: Callable[[], DataFrame]) -> DataFrame:
         """A frame that several groups need, computed at the first call and kept for the life of the process.
 
-        It is kept as files under the lake's ``_work`` folder: the embedded engine has no cache of its own, and a cluster
-        sees the same folder. The files go when the process ends.
+        It is kept as files under the lake's ``_work`` folder: the embedded engine has no cache of its own, and
+        a cluster sees the same folder. The files go when the process ends.
         """
         if name not in self._kept:
             path = f"{self.lake.root}/{WORK}/{uuid.uuid4().hex}"

@@ -61,7 +61,7 @@ def categories(known: Known) -> DataFrame:
 
 
 def reports(known: Known) -> DataFrame:
-    """Stock reports by the day on which they count: day, seller, sku, category, platform, reported, out, lost (millionths)."""
+    """Reports by the day they count on: day, seller, sku, category, platform, reported, out, lost (millionths)."""
     rows = known.read("stock", days_back=30)
     share = F.col("in_stock_share").cast("double")
     is_known = share.isNotNull() | F.col("on_hand").isNotNull()

@@ -21,8 +21,8 @@ def order_base(known: Known, subjects: DataFrame) -> DataFrame:
 
     as_of_day, platform (always *), lane (origin>destination), and from the tables: the order's own columns;
     seller_id, category, items, quantity, sellers, weight_g; approved_at, paid_at; parcels, carrier, origin_region,
-    distance_km; handed_over_at, scans, hubs, attempts_failed, last_event, last_hub, last_scan_at, last_scan_recorded_at,
-    hub_in_at (where the last scan is a hub_in).
+    distance_km; handed_over_at, scans, hubs, attempts_failed, last_event, last_hub, last_scan_at,
+    last_scan_recorded_at, hub_in_at (where the last scan is a hub_in).
     """
     asked = subjects.select(*KEYS)
     base = asked

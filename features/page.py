@@ -20,10 +20,10 @@ HEAD = """# The features
 Every number a prediction is made from. All are doubles; an empty value is never filled in. A feature of a subject at
 `as_of` reads only rows with `recorded_at < as_of`; sums of a day reach to the day before the one that `as_of` lies in.
 
-Rates of a route, carrier, seller or article are drawn towards the platform's: `(hits + k * platform rate) / (n + k)`, so
-that one late parcel of a new seller is not a rate of 100 %. Durations are kept as mean and spread of the logarithm of
-hours, mixed with the platform's in the same way; chances and quantiles come from the log-logistic distribution with that
-mean and spread. Sales are scaled by the share of selling hours in stock, and left out where that is a quarter or less.
+Rates of a route, carrier, seller or article are drawn towards the platform's, `(hits + k * platform rate) / (n + k)`,
+so that one late parcel of a new seller is not a rate of 100 %. Durations are kept as mean and spread of the logarithm
+of hours, mixed with the platform's in the same way; chances and quantiles come from the log-logistic distribution with
+that mean and spread. Sales are scaled by the share of selling hours in stock, left out where it is a quarter or less.
 
 `+` and `-` say that a higher value can only raise or only lower the risk: the model is held to it.
 """

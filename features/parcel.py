@@ -33,7 +33,7 @@ FEATURES = (
 )  # fmt: skip
 
 
-def build(known: Known, base: DataFrame) -> DataFrame:
+def build(_known: Known, base: DataFrame) -> DataFrame:
     """One row per (order_id, as_of) of ``base`` with FEATURES. Reads nothing beyond ``base``."""
     weight_kg = F.col("weight_g").cast("double") / F.lit(1000.0)
     value, freight = F.col("value").cast("double"), F.col("freight").cast("double")

@@ -1,4 +1,4 @@
-"""How old an order is, and how much of the promised time is left. Least slack is the plain rule every model must beat."""
+"""How old an order is, and how much of the promised time is left: least slack is the rule to beat."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ FEATURES = (
 )  # fmt: skip
 
 
-def build(known: Known, base: DataFrame) -> DataFrame:
+def build(_known: Known, base: DataFrame) -> DataFrame:
     """One row per (order_id, as_of) of ``base`` with FEATURES. Reads nothing beyond ``base``."""
     handed = F.col("handed_over_at")
     missed = F.greatest(days("ship_by", F.coalesce(handed, "as_of")), F.lit(0.0))

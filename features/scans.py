@@ -36,7 +36,7 @@ FEATURES = (
 )  # fmt: skip
 
 
-def build(known: Known, base: DataFrame) -> DataFrame:
+def build(_known: Known, base: DataFrame) -> DataFrame:
     """One row per (order_id, as_of) of ``base`` with FEATURES. Reads nothing beyond ``base``."""
     last = F.col("last_event")
     zero = F.lit(0)

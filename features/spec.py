@@ -72,8 +72,8 @@ class FeatureGroup:
     """Features that are computed together.
 
     build: takes what is known and a frame of subjects (the target's base, one row per ``keys``) and returns one row
-    per subject with ``keys`` and exactly the declared features, as doubles. kernel: where features come from the matrices
-    of a series (features.history), what makes them; the catalog runs all kernels in one pass over the data.
+    per subject with ``keys`` and exactly the declared features, as doubles. kernel: where features come from the
+    matrices of a series (features.history), what makes them; the catalog runs all kernels in one pass over the data.
     """
 
     name: str

@@ -45,22 +45,21 @@ class Scope:
 
 
 def scope_group(scope: Scope) -> FeatureGroup:
-    """The feature group of one scope: late shares, open overdue share, usual times, and what they leave of the slack."""
+    """The feature group of one scope: late shares, open overdue share, usual times, and what they leave."""
     return FeatureGroup(scope.name, ORDER_KEYS, _declare(scope), lambda known, base: _build(scope, known, base))
 
 
 def _declare(scope: Scope) -> tuple[Feature, ...]:
     name, says, reason = scope.name, scope.says, scope.reason
     nothing = f"{says} is not known, or nothing was delivered or due on the platform in the window"
-    features = []
-    for days in WINDOWS:
-        features.append(
-            Feature(
-                f"{name}_late_share_{days}d", "share of promises that ran out, 0 to 1",
-                f"how often parcels of {says} missed their promise lately, drawn towards the platform's share",
-                nothing, reason, days, (0.0, 1.0),
-            )
-        )  # fmt: skip
+    features = [
+        Feature(
+            f"{name}_late_share_{days}d", "share of promises that ran out, 0 to 1",
+            f"how often parcels of {says} missed their promise lately, drawn towards the platform's share",
+            nothing, reason, days, (0.0, 1.0),
+        )
+        for days in WINDOWS
+    ]  # fmt: skip
     for days in (28, 90):
         features += [
             Feature(
@@ -109,9 +108,8 @@ def _build(scope: Scope, known: Known, base: DataFrame) -> DataFrame:
     has_entity = F.col("entity").isNotNull()
     values = {**_shares(), **_times(), **_volumes()}
     wanted = [feature.name for feature in _declare(scope)]
-    return rows.select(
-        *KEYS, *[F.when(has_entity, values[name.removeprefix(f"{scope.name}_")]).cast("double").alias(name) for name in wanted]
-    )  # fmt: skip
+    found = {name: F.when(has_entity, values[name.removeprefix(f"{scope.name}_")]) for name in wanted}
+    return rows.select(*KEYS, *[value.cast("double").alias(name) for name, value in found.items()])  # fmt: skip
 
 
 def _platform(known: Known) -> DataFrame:
@@ -138,7 +136,7 @@ def _shares() -> dict[str, Column]:
 
 
 def _with_times(rows: DataFrame) -> DataFrame:
-    """``rows`` with what the usual times leave of the slack, for the stage that the order is in: the values by suffix."""
+    """``rows`` with what the usual times leave of the slack, for the stage that the order is in."""
     for suffix in ("_28d", "_90d"):
         for name in ("transit", "total"):
             rows = with_fit(rows, name, suffix, DURATION_PRIOR)

@@ -10,6 +10,7 @@ from features.spec import Feature
 
 _NONE = "none of those days was reported, or the source measures none"
 _MONDAY = 3  # 1970-01-01 was a Thursday
+_SATURDAY = 5
 
 FEATURES = (
     Feature("stock_out_weekday_share_28d", "share of this weekday's reported days, 0 to 1",
@@ -42,7 +43,7 @@ def compute(history: History) -> dict[str, Floats]:
         "in_stock_share_lag_14_days": share[:, 13],
         "in_stock_next_weekday_share_28d": mean(share[:, 5::7], 4),
         "weekday_code": weekday.astype(np.float64),
-        "is_weekend": (weekday >= 5).astype(np.float64),
+        "is_weekend": (weekday >= _SATURDAY).astype(np.float64),
     }
 
 

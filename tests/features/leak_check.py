@@ -1,7 +1,7 @@
 """Which features know the future: the one checker that honest groups pass and planted leaks fail.
 
-A world is rewritten from a moment on: what was recorded at or after it is deleted, altered or repeated, and reports about
-the time before it arrive later. A feature of a subject with as_of up to that moment must not notice.
+A world is rewritten from a moment on: what was recorded at or after it is deleted, altered or repeated, and reports
+about the time before it arrive later. A feature of a subject with as_of up to that moment must not notice.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ FIXED = {"recorded_at", "day", "order_id", "shipment_id", "seller_id", "sku_id",
 
 
 def future_rewritten(world: World, cut: datetime, seed: int) -> World:
-    """The world with another future: rows recorded at or after ``cut`` deleted, altered or repeated, and late reports."""
+    """The world with another future: rows recorded at or after ``cut`` deleted, altered or repeated, late reports."""
     pick = random.Random(seed)
 
     def rewrite(name: str, row: Row) -> list[Row]:

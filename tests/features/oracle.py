@@ -1,4 +1,4 @@
-"""DuckDB beside the engine: the tables of the hand-made world, and a way to compare what SQL says with what was built."""
+"""DuckDB beside the engine: the tables of the hand-made world, and what SQL says compared with what was built."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def opened(world: World, asked: pd.DataFrame) -> duckdb.DuckDBPyConnection:
         "hours_between(a, b) AS (epoch_us(b) - epoch_us(a)) / 3600e6",
         "ln_hours(a, b) AS ln(greatest(hours_between(a, b), 1.0))",
         "monday0(x) AS (isodow(x) - 1)::DOUBLE",
-        f"odds(t, m, s) AS exp({LOGISTIC} / s * (ln(greatest(t, 1.0)) - m))",
+        f"odds(t, m, s) AS exp({LOGISTIC} / s * (ln(CASE WHEN t < 1 THEN 1 ELSE t END) - m))",
         f"left_of(m, s, o, e, share) AS exp(m + ln((1 + o) / (1 - share) - 1) * s / {LOGISTIC}) - e",
         "spread(square, m, floor) AS sqrt(greatest(square - m * m, floor * floor))",
     ):

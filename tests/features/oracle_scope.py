@@ -12,7 +12,8 @@ RATES = {
     "dispatched_late": "handling_day",
 }
 CONDITIONS = {
-    "matured": "promised_at IS NOT NULL AND (came OR NOT coalesce(ended_day <= matured_day, false)) AND matured_day - order_day <= 120",
+    "matured": "promised_at IS NOT NULL AND (came OR NOT coalesce(ended_day <= matured_day, false)) "
+    "AND matured_day - order_day <= 120",
     "dispatched": "ship_by IS NOT NULL",
     "dispatched_late": "handed_at > ship_by",
     "orders": "true",

@@ -31,6 +31,7 @@ def orders_db(world: World, built: dict[str, Built]) -> Iterator[duckdb.DuckDBPy
     db = opened(world, of(built["late_delivery"]))
     db.execute(said("base"))
     db.execute(said("journeys"))
+    db.execute(said("due"))
     yield db
     db.close()
 
@@ -48,3 +49,14 @@ def test_sql_says_the_same_about_a_scope(
 ) -> None:
     query = scope_query(scope, *SCOPES[scope])
     assert disagreement(orders_db, query, built["late_delivery"], GROUPS[scope].names) == {}
+
+
+@pytest.mark.parametrize("group", ["hub", "scan_gaps", "order_calendar", "buyer"])
+def test_sql_says_the_same_about_what_surrounds_it(
+    orders_db: duckdb.DuckDBPyConnection, built: dict[str, Built], group: str
+) -> None:
+    assert disagreement(orders_db, said(group), built["late_delivery"], GROUPS[group].names) == {}
+
+
+def test_every_group_of_orders_has_an_oracle() -> None:
+    assert set(GROUPS) == {*SCOPES, "promise", "scans", "parcel", "hub", "scan_gaps", "order_calendar", "buyer"}

@@ -59,7 +59,8 @@ def _order(world: World, pick: random.Random, order_id: str, created: datetime) 
         {
             "order_id": order_id, "buyer_id": buyer, "created_at": created, "ship_by": created + timedelta(days=2),
             "promised_at": None if pick.random() < 0.05 else promised, "destination_region": region,
-            "payment_type": pick.choice(("card", "boleto")), "currency": "BRL", "value": round(pick.uniform(10, 300), 2),
+            "payment_type": pick.choice(("card", "boleto")), "currency": "BRL",
+            "value": round(pick.uniform(10, 300), 2),
             "freight": round(pick.uniform(5, 40), 2), "recorded_at": recorded,
         }
     )  # fmt: skip
@@ -67,7 +68,8 @@ def _order(world: World, pick: random.Random, order_id: str, created: datetime) 
         sku = pick.choice(SKUS[seller])
         world["order_items"].append(
             {
-                "order_id": order_id, "line_no": line, "seller_id": seller, "sku_id": sku, "quantity": pick.randrange(1, 4),
+                "order_id": order_id, "line_no": line, "seller_id": seller, "sku_id": sku,
+                "quantity": pick.randrange(1, 4),
                 "unit_price": 10.0, "category": CATEGORY[sku], "weight_g": pick.choice((200.0, 1500.0, None)),
                 "recorded_at": recorded,
             }
@@ -103,7 +105,8 @@ def _parcel(
         {
             "shipment_id": shipment_id, "order_id": order_id, "carrier": pick.choice(("post", "van", None)),
             "service_level": "std", "origin_region": origin, "destination_region": region,
-            "distance_km": 50.0 if origin == region else pick.uniform(300, 900), "recorded_at": approved + timedelta(hours=1),
+            "distance_km": 50.0 if origin == region else pick.uniform(300, 900),
+            "recorded_at": approved + timedelta(hours=1),
         }
     )  # fmt: skip
     at = approved + _hours(pick, 5, 80)
@@ -179,7 +182,8 @@ def _inbound(world: World, pick: random.Random) -> None:
                 ended = ordered + timedelta(days=lead)
                 event = "received" if pick.random() < 0.85 else "cancelled"
                 world["inbound"].append(
-                    base | {"event": event, "event_at": ended, "expected_at": None, "recorded_at": ended + timedelta(hours=2)}
+                    base | {"event": event, "event_at": ended, "expected_at": None,
+                            "recorded_at": ended + timedelta(hours=2)}
                 )  # fmt: skip
 
 
