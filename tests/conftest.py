@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from pyspark.sql import SparkSession
 
 from lake import engine
 from lake.store import Lake
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as jobs.run does: threads that wait must not spin
 
 REAL_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
