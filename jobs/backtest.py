@@ -1,7 +1,9 @@
-"""Learn from the past of a source and predict what came next, beside the naive rule and a logistic model on the same rows.
+"""Learn from the past of a source and predict what came next, beside the naive rule and a logistic model on the
+same rows.
 
-The source's files go into a lake of their own that is gone afterwards. What is predicted at a moment uses what was
-recorded before it; what is learned from was mature before the origin. Rows after ``test_before`` give labels and nothing else.
+The source's files go into a lake of their own that is gone afterwards. What is predicted at a moment uses what
+was recorded before it; what is learned from was mature before the origin. Rows after ``test_before`` give
+labels and nothing else.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -57,7 +60,9 @@ class Period:
 
 
 def main(context: Context, options: argparse.Namespace) -> StepReport:
-    """The command: ingest, learn, predict, write predictions.parquet, report.json and report.html to ``options.out``."""
+    """The command: ingest, learn, predict, write predictions.parquet, report.json and report.html to
+    ``options.out``.
+    """
     period = period_of(options.train_before, options.test_before)
     spec = target.spec(options.target)
     source = world.source_of(context.settings)
@@ -135,11 +140,11 @@ def predict(
 
 
 def write(rows: pd.DataFrame, spec: TargetSpec, path: Path) -> None:
-    """predictions.parquet: one row per subject_id, sku_id and as_of, sorted by them; label null where there is none to judge by."""
-    made = rows.sort_values(list(("as_of", "subject_id", "sku_id")), kind="stable").assign(
-        target=spec.name,
-        sku_id=lambda frame: frame["sku_id"].where(frame["sku_id"] != "", None),
-        label=lambda frame: frame["label"].astype("Int8"),
-    )
+    """predictions.parquet: one row per subject_id, sku_id and as_of, sorted by them; label null where there is
+    none to judge by.
+    """
+    ordered = rows.sort_values(["as_of", "subject_id", "sku_id"], kind="stable")
+    skus: Any = [sku or None for sku in ordered["sku_id"]]
+    made = ordered.assign(target=spec.name, sku_id=skus, label=ordered["label"].astype("Int8"))
     table = pa.Table.from_pandas(made[PREDICTIONS.names], schema=PREDICTIONS, preserve_index=False)
     pq.write_table(table.replace_schema_metadata(None), path, compression="zstd")

@@ -28,7 +28,7 @@ def page(judged: Mapping[str, Any]) -> str:
         "<h2>Ranking</h2>", _comparison(judged),
         _figure(_precision_recall(judged), "Of the cases up to a recall, how many came true: higher is better."),
         "<h2>Can the probability be taken at its word?</h2>", _calibration(judged),
-        _figure(_reliability(judged), "Ten groups of equal weight, forecast against what happened. On the line is honest."),
+        _figure(_reliability(judged), "Ten groups of equal weight: forecast against what happened."),
         _figure(_months(judged), "Month by month: mean forecast (blue) beside the share that happened (dark)."),
         "<h2>How early?</h2>", _lead_time(judged),
         "<h2>Snapshot by snapshot</h2>", _slices(judged["by_snapshot"], "snapshot"),
@@ -45,10 +45,13 @@ def _summary(judged: Mapping[str, Any]) -> str:
     return (
         f"<p>The event: {escape(judged['event'])}. Learned from what was known before {judged['train_before'][:10]}, "
         f"predicted until {judged['test_before'][:10]}, refitted monthly with what was known by then.</p>"
-        f"<p>{rows['predicted']:,} forecasts; {rows['judged']:,} are judged here. Left out: {rows['already_happened']:,} where it "
-        f"had already happened, {rows['abstained']:,} where the engine would rather say nothing, {rows['without_outcome']:,} "
+        f"<p>{rows['predicted']:,} forecasts; {rows['judged']:,} are judged here. Left out: "
+        f"{rows['already_happened']:,} where it "
+        f"had already happened, {rows['abstained']:,} where the engine would rather say nothing, "
+        f"{rows['without_outcome']:,} "
         f"whose outcome does not count or is not known. It happened in {base:.1%} of what is judged (weighed).</p>"
-        "<p class=note>Intervals are 90 %, from a bootstrap over whole weeks. Forecasts made for one subject at several "
+        "<p class=note>Intervals are 90 %, from a bootstrap over whole weeks. Forecasts made for one subject at "
+        "several "
         "moments are separate rows.</p>"
     )
 
@@ -138,7 +141,8 @@ def _months(judged: Mapping[str, Any]) -> str:
             height = (SIDE - 2 * PAD) * entry[name] / top
             left = PAD + step * (n + 0.1 + 0.4 * offset)
             bars.append(
-                f'<rect x="{left:.1f}" y="{SIDE - PAD - height:.1f}" width="{step * 0.36:.1f}" height="{height:.1f}" fill="{colour}"/>'
+                f'<rect x="{left:.1f}" y="{SIDE - PAD - height:.1f}" width="{step * 0.36:.1f}" '
+                f'height="{height:.1f}" fill="{colour}"/>'
             )
         bars.append(_text(PAD + step * (n + 0.5), SIDE - PAD + 16, entry["month"][2:], "#333", "middle"))
     bars.append(_text(PAD, PAD - 8, f"{top:.0%}", "#333", "start"))

@@ -1,4 +1,6 @@
-"""The report of a backtest: figures with intervals beside the peers', as JSON for programs and as one HTML page for people."""
+"""The report of a backtest: figures with intervals beside the peers', as JSON for programs and as one HTML page
+for people.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ CURVE_POINTS = 200
 def build(
     spec: TargetSpec, rows: pd.DataFrame, walked: list[Origin], train_before: datetime, test_before: datetime
 ) -> dict[str, Any]:
-    """Everything that both files say. Judged are forecasts with a known outcome; what had already happened is counted apart."""
+    """Everything that both files say. Judged are forecasts with a known outcome; what had already happened is
+    counted apart.
+    """
     known = rows[rows["label"].notna()]
     ahead = known[~spec.known(known).to_numpy(bool)]
     judged = ahead[~ahead["abstained"]]
@@ -52,9 +56,7 @@ def build(
         "by_month": judge.by_slice(
             judged.assign(month=judged["as_of"].dt.strftime("%Y-%m")), "month", ["rule", "logistic"]
         ),
-        "lead_time": [
-            judge.lead_time(judged, threshold) for threshold in _thresholds(spec, scores["model"], label, weight)
-        ],
+        "lead_time": [judge.lead_time(judged, threshold) for threshold in sorted({spec.threshold, 0.5, LEAST_TO_TELL})],
         "curves": {name: curve(score, label, weight) for name, score in scores.items()},
         "origins": [_origin(origin) for origin in walked],
     }
@@ -98,13 +100,6 @@ def _arrays(rows: pd.DataFrame) -> tuple[dict[str, Any], np.ndarray[Any, Any], n
 def _plain(rows: pd.DataFrame) -> dict[str, float]:
     scores, label, weight = _arrays(rows)
     return {name: judge.average_precision(score, label, weight) for name, score in scores.items()}
-
-
-def _thresholds(
-    spec: TargetSpec, score: np.ndarray[Any, Any], label: np.ndarray[Any, Any], weight: np.ndarray[Any, Any]
-) -> list[float]:
-    """The target's own, then 0.5 and 0.7."""
-    return sorted({spec.threshold, 0.5, LEAST_TO_TELL})
 
 
 def _origin(origin: Origin) -> dict[str, Any]:

@@ -20,14 +20,18 @@ from models.target import TargetSpec
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What is known of one candidate. fields: parts of its record. sources: table -> source row {"table", "key", "recorded_at"}."""
+    """What is known of one candidate. fields: parts of its record. sources: table -> source row {"table", "key",
+    "recorded_at"}.
+    """
 
     fields: Mapping[str, Any]
     sources: Mapping[str, Mapping[str, Any]]
 
 
 def gather(lake: Lake, spec: TargetSpec, frame: pd.DataFrame, moment: datetime) -> list[About]:
-    """What was known of each row of ``frame`` before ``moment``, in its order. frame: subject_id, sku_id, features, probability."""
+    """What was known of each row of ``frame`` before ``moment``, in its order. frame: subject_id, sku_id,
+    features, probability.
+    """
     if frame.empty:
         return []
     keys = frame[["subject_id", "sku_id"]].drop_duplicates()

@@ -44,8 +44,11 @@ def read(lake: Lake, asked: DataFrame, moment: datetime) -> tuple[Fields, Source
     for row in _last(scans).to_pylist():
         subject = (row["order_id"], "")
         fields.setdefault(subject, {})["last_scan"] = {
-            "event": row["event"], "hub": row["hub"], "event_at": _iso(row["event_at"]), "recorded_at": _iso(row["recorded_at"]),
-        }  # fmt: skip
+            "event": row["event"],
+            "hub": row["hub"],
+            "event_at": _iso(row["event_at"]),
+            "recorded_at": _iso(row["recorded_at"]),
+        }
         key = f"{row['shipment_id']}/{row['event']}/{_iso(row['event_at'])}"
         _source(sources, subject, "shipment_events", key, row["recorded_at"])
     return fields, sources

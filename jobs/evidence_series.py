@@ -26,7 +26,9 @@ SAFETY = 1.28  # standard deviations: nine weeks in ten are covered
 
 
 def read(lake: Lake, asked: DataFrame, moment: datetime) -> tuple[Fields, Sources]:
-    """Fields and source rows by (seller_id, sku_id). asked: subject_id and sku_id of each candidate. Reads recorded_at < moment."""
+    """Fields and source rows by (seller_id, sku_id). asked: subject_id and sku_id of each candidate. Reads
+    recorded_at < moment.
+    """
     keys = asked.select(F.col("subject_id").alias("seller_id"), "sku_id")
     fields: Fields = {}
     sources: Sources = {}
@@ -46,9 +48,11 @@ def read(lake: Lake, asked: DataFrame, moment: datetime) -> tuple[Fields, Source
 
 
 def plan(row: pd.Series, known: Mapping[str, Any]) -> dict[str, Any]:
-    """The rest of a record: date, order-by date, quantity and value at risk, null where the source counts no pieces.
+    """The rest of a record: date, order-by date, quantity and value at risk, null where the source counts no
+    pieces.
 
-    row: the candidate's features. quantity: demand over lead time and review plus safety, less what is there and on its way.
+    row: the candidate's features. quantity: demand over lead time and review plus safety, less what is there
+    and on its way.
     """
     on_hand, daily = _number(row, "on_hand_units"), _number(row, "demand_units_28d")
     cover, lead = _number(row, "cover_days"), _number(row, "lead_time_days")

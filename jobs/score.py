@@ -1,7 +1,9 @@
-"""Score one day: its subjects, their features as they were known when it ended, a chance for each, reasons for the candidates.
+"""Score one day: its subjects, their features as they were known when it ended, a chance for each, reasons for the
+candidates.
 
-Writes ``features_<target>``, ``scores_<target>`` and ``candidates_<target>``, each a partition of its own, replaced whole:
-run again it gives the same rows. Without a model in service the rule speaks through its usual shares, and abstains.
+Writes ``features_<target>``, ``scores_<target>`` and ``candidates_<target>``, each a partition of its own,
+replaced whole: run again it gives the same rows. Without a model in service the rule speaks through its usual
+shares, and abstains.
 """
 
 from __future__ import annotations
@@ -9,7 +11,6 @@ from __future__ import annotations
 import argparse
 import json
 import logging
-from collections.abc import Iterator
 from datetime import date, datetime
 from typing import Any
 
@@ -55,7 +56,9 @@ def main(context: Context, options: argparse.Namespace) -> StepReport:
 
 
 def run(lake: Lake, spec: TargetSpec, day: date, served: Served, *, embedded: bool = True) -> StepReport:
-    """Score every subject of ``day``. idle where the source has none of the target's tables. Counts: scored, abstained, candidates."""
+    """Score every subject of ``day``. idle where the source has none of the target's tables. Counts: scored,
+    abstained, candidates.
+    """
     if not lake.exists(spec.subject_table):
         return StepReport("idle", f"{spec.name}: the source has no {spec.subject_table}; nothing to score")
     version = build_features(lake, spec, day)
@@ -69,7 +72,7 @@ def run(lake: Lake, spec: TargetSpec, day: date, served: Served, *, embedded: bo
         "abstained": sum(1 for quiet in scored.column("abstained").to_pylist() if quiet),
         "candidates": candidates.num_rows,
     }
-    message = f"{spec.name}: {counts['scored']:,} scored, {counts['abstained']:,} abstained, {counts['candidates']:,} candidates"
+    message = f"{spec.name}: " + ", ".join(f"{count:,} {name}" for name, count in counts.items())
     versions = {**lake.versions_read, f"features_{spec.name}": version}
     return StepReport("done", message, counts, versions)
 
@@ -87,7 +90,7 @@ def score(lake: Lake, spec: TargetSpec, day: date, served: Served, *, embedded: 
     generator = predict.scorer(spec, served.model)
     if embedded:
         table = rows.toArrow()
-        batches: Iterator[pa.RecordBatch] = generator(iter(table.to_batches(max_chunksize=BATCH_ROWS)))
+        batches = generator(table.to_batches(max_chunksize=BATCH_ROWS))
         scored = pa.Table.from_batches(list(batches), schema=predict.SCORED)
     else:
         scored = rows.mapInArrow(generator, _spark_schema()).toArrow().cast(predict.SCORED)
@@ -115,7 +118,7 @@ def told(lake: Lake, spec: TargetSpec, moment: datetime, served: Served, chosen:
 
 def _features_of(lake: Lake, spec: TargetSpec, chosen: pa.Table, moment: datetime) -> pd.DataFrame:
     """Feature rows of the chosen subjects with their probability, in the order of ``chosen``."""
-    wanted = chosen.select(["subject_id", "sku_id", "probability"]).to_pandas()
+    wanted: pd.DataFrame = chosen.select(["subject_id", "sku_id", "probability"]).to_pandas()
     wanted["sku_id"] = wanted["sku_id"].fillna("")
     keys = lake.spark.createDataFrame(chosen.select(["subject_id"]).group_by("subject_id").aggregate([]))
     day_rows = lake.day(f"features_{spec.name}", (pd.Timestamp(moment) - pd.Timedelta(days=1)).date())

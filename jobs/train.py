@@ -1,7 +1,8 @@
-"""Fit a challenger on mature labels, judge it beside the champion and the rule, and put it in service only if it is better.
+"""Fit a challenger on mature labels, judge it beside the champion and the rule, and put it in service only if it
+is better.
 
-The challenger is judged as it would have been a test window ago: fitted on what was mature then, met with what came after.
-What ships is fitted the same way on everything that is mature today.
+The challenger is judged as it would have been a test window ago: fitted on what was mature then, met with what
+came after. What ships is fitted the same way on everything that is mature today.
 """
 
 from __future__ import annotations
@@ -57,7 +58,8 @@ def run(
     now: datetime,
     seed: int = SEED,
 ) -> StepReport:
-    """Train ``spec`` as of the end of ``day``. idle where the source has no such subjects, done otherwise, too little history
+    """Train ``spec`` as of the end of ``day``. idle where the source has no such subjects, done otherwise, too
+    little history
     included: the champion, if any, stays, and the message says what is missing.
     """
     train_before = as_of(day)
@@ -97,18 +99,21 @@ def _judged(
 
 
 def _test_from(spec: TargetSpec, mature: pd.DataFrame, train_before: datetime) -> datetime:
-    """Where the test window begins: the last 15 % of the span, wide enough for labels to mature. Raises TooLittleHistory."""
+    """Where the test window begins: the last 15 % of the span, wide enough for labels to mature. Raises
+    TooLittleHistory.
+    """
     if mature.empty:
         raise TooLittleHistory(
             f"{spec.name}: no label is mature before {train_before:%Y-%m-%d}. Nothing was fitted; bring more history."
         )
     span = pd.Timestamp(train_before) - mature["as_of"].min()
     width = min(max(TEST_SHARE * span, 1.5 * pd.Timedelta(spec.label_lag)), 0.3 * span).ceil("D")
-    found = train_before - width.to_pytimedelta()
+    found: datetime = train_before - width.to_pytimedelta()
     positives = int(mature.loc[mature["as_of"] >= pd.Timestamp(found), "label"].sum())
     if positives < LEAST_JUDGED:
         raise TooLittleHistory(
-            f"{spec.name}: it happened {positives} times since {found:%Y-%m-%d}; {LEAST_JUDGED} are needed to judge a model. "
+            f"{spec.name}: it happened {positives} times since {found:%Y-%m-%d}; {LEAST_JUDGED} are needed to "
+            "judge a model. "
             "Nothing was fitted and the champion, if any, stays."
         )
     return found
@@ -123,7 +128,8 @@ def _champion(spec: TargetSpec, served: Served | None, test: pd.DataFrame) -> tu
     if unseen["label"].sum() < LEAST_JUDGED or len(unseen) < len(test):
         return (
             None,
-            f"the champion learned until {learned_until:%Y-%m-%d}, within the test window: it cannot be compared yet and stays",
+            f"the champion learned until {learned_until:%Y-%m-%d}, within the test window: it cannot be compared "
+            "yet and stays",
         )
     missing = set(served.model.features) - set(test.columns)
     if missing:

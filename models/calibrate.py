@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -34,7 +35,9 @@ class CalibrationError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """A monotone map from log-odds to a probability. ``knots`` empty: slope and intercept; else straight lines between knots."""
+    """A monotone map from log-odds to a probability. ``knots`` empty: slope and intercept; else straight lines
+    between knots.
+    """
 
     slope: float = 1.0
     intercept: float = 0.0
@@ -49,7 +52,8 @@ class Calibration:
             # outside the knots the line goes on with slope 1, so that the order of rows is kept
             beyond = np.minimum(log_odds - at[0], 0) + np.maximum(log_odds - at[-1], 0)
             log_odds = inside + beyond
-        return np.clip(expit(self.slope * log_odds + self.intercept), FLOOR, 1 - FLOOR)
+        found: Array = np.clip(expit(self.slope * log_odds + self.intercept), FLOOR, 1 - FLOOR)
+        return found
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -67,7 +71,7 @@ def from_json(stored: Mapping[str, Any]) -> Calibration:
         found = Calibration(float(stored["slope"]), float(stored["intercept"]), knots, int(stored["rows"]))
     except (KeyError, TypeError, ValueError) as error:
         raise CalibrationError(f"a calibration needs slope, intercept, knots and rows; found {stored}") from error
-    falls = any(b[0] <= a[0] or b[1] < a[1] for a, b in zip(knots, knots[1:], strict=False))
+    falls = any(b[0] <= a[0] or b[1] < a[1] for a, b in pairwise(knots))
     if falls or found.slope <= 0:
         raise CalibrationError("a calibration must rise with the score; this one falls. The model is not used.")
     return found

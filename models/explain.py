@@ -1,7 +1,8 @@
 """Why a candidate scored as it did, in a dozen plain reasons, each with its facts and the row that they come from.
 
-Exact TreeSHAP, computed for candidates only. Contributions of features that tell one story are added up; the three that raise
-the chance most are kept. A reason whose source row is not known is not shown, because nobody could check it.
+Exact TreeSHAP, computed for candidates only. Contributions of features that tell one story are added up; the
+three that raise the chance most are kept. A reason whose source row is not known is not shown, because nobody
+could check it.
 """
 
 from __future__ import annotations
@@ -71,9 +72,9 @@ def reasons(
 ) -> list[list[dict[str, Any]]]:
     """Up to three reasons for each row, strongest first.
 
-    frame: candidates, with the model's features. told: feature name -> how it is told. sources: per row, table -> source row
-    ({"table", "key", "recorded_at"}). Returns per row dicts {"code", "facts", "source", "contribution"}; contribution in
-    log-odds, facts feature name -> value.
+    frame: candidates, with the model's features. told: feature name -> how it is told. sources: per row, table
+    -> source row ({"table", "key", "recorded_at"}). Returns per row dicts {"code", "facts", "source",
+    "contribution"}; contribution in log-odds, facts feature name -> value.
     """
     if frame.empty:
         return []

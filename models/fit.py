@@ -1,11 +1,12 @@
 """Fit one target's model from mature labels, with windows that follow each other in time.
 
-    |------- fit -------|-- select --|--- calibrate ---|  train_before
-Trees are grown on ``fit`` and stopped on ``select``; there it is also decided how much the naive rule counts at each
-snapshot. ``calibrate`` is walked in a few folds: before each the trees are grown again on what was mature by then, and meet
-the fold unseen, as they will meet next month; all folds together give the calibration. The model that ships is grown on
-everything with the same number of rounds. A row belongs to a window only if its label was mature when the next began.
-Calibrating on the newest fold alone was tried on Olist: it counts a bad month twice, since the shipped trees know it too.
+|------- fit -------|-- select --|--- calibrate ---|  train_before Trees are grown on ``fit`` and stopped on
+``select``; there it is also decided how much the naive rule counts at each snapshot. ``calibrate`` is walked in
+a few folds: before each the trees are grown again on what was mature by then, and meet the fold unseen, as they
+will meet next month; all folds together give the calibration. The model that ships is grown on everything with
+the same number of rounds. A row belongs to a window only if its label was mature when the next began.
+Calibrating on the newest fold alone was tried on Olist: it counts a bad month twice, since the shipped trees
+know it too.
 """
 
 from __future__ import annotations
@@ -88,8 +89,8 @@ def fit(
 ) -> Model:
     """The model of ``spec`` as it could be known at ``train_before``.
 
-    frame: one row per subject_id, sku_id, as_of; the spec's features, snapshot, label (0 or 1), matured_at, weight. Rows with a
-    null label are left out. Raises ImmatureLabels, FeatureMissing, TooLittleHistory.
+    frame: one row per subject_id, sku_id, as_of; the spec's features, snapshot, label (0 or 1), matured_at,
+    weight. Rows with a null label are left out. Raises ImmatureLabels, FeatureMissing, TooLittleHistory.
     """
     rows = trainable(spec, frame, train_before)
     windows = split(rows, train_before, spec.label_lag)
@@ -123,7 +124,8 @@ def trainable(spec: TargetSpec, frame: pd.DataFrame, train_before: datetime) -> 
     immature = int((rows["matured_at"] > pd.Timestamp(train_before)).sum())
     if immature:
         raise ImmatureLabels(
-            f"{spec.name}: {immature} of {len(rows)} labels mature after {train_before:%Y-%m-%d}, when nobody could know them. "
+            f"{spec.name}: {immature} of {len(rows)} labels mature after {train_before:%Y-%m-%d}, when nobody "
+            "could know them. "
             "Nothing was fitted. Ask models.labels for the rows that are mature."
         )
     rows = rows[~spec.known(rows).to_numpy(bool)]
@@ -131,7 +133,9 @@ def trainable(spec: TargetSpec, frame: pd.DataFrame, train_before: datetime) -> 
 
 
 def split(rows: pd.DataFrame, train_before: datetime, label_lag: timedelta) -> Windows:
-    """Trailing windows: 30 % of the span to calibrate on, before it 15 % to select on, wide enough for labels to mature in."""
+    """Trailing windows: 30 % of the span to calibrate on, before it 15 % to select on, wide enough for labels to
+    mature in.
+    """
     if rows.empty:
         raise TooLittleHistory(
             f"no label is mature before {train_before:%Y-%m-%d}. Choose a later day or bring more history."
@@ -197,8 +201,9 @@ def grow(
 def choose_share(
     spec: TargetSpec, rows: pd.DataFrame, booster: xgb.Booster, curve: RuleCurve, rule: Array
 ) -> dict[str, float]:
-    """How much the trees count, per snapshot: the share with the best average precision over the whole selection window,
-    moved towards the rule at a snapshot where it ranks better there, so that no snapshot ships below the rule.
+    """How much the trees count, per snapshot: the share with the best average precision over the whole selection
+    window, moved towards the rule at a snapshot where it ranks better there, so that no snapshot ships below
+    the rule.
     """
     trees = tree_log_odds(booster, matrix(rows, spec.features), spec.features)
     leaning = curve(rule)
@@ -274,7 +279,8 @@ def _enough(spec: TargetSpec, rows: pd.DataFrame, parts: Parts) -> None:
     if any(min(pair) < LEAST_POSITIVES for pair in counts.values()):
         told = ", ".join(f"{name} {happened} and {not_so}" for name, (happened, not_so) in counts.items())
         raise TooLittleHistory(
-            f"{spec.name}: rows that happened and that did not, per window: {told}; each needs {LEAST_POSITIVES} of both. "
+            f"{spec.name}: rows that happened and that did not, per window: {told}; each needs {LEAST_POSITIVES} "
+            "of both. "
             "No model was fitted and the champion, if any, stays. Bring more history or choose a later day."
         )
 

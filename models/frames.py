@@ -1,7 +1,7 @@
 """Frames to learn from and to judge by: subjects, their features as of their moment, their outcome and weight.
 
-Spark builds them; from here on they are pandas frames with columns by name: subject_id, sku_id (empty where there is none),
-as_of, snapshot, horizon_days, the features as float64 with NaN for null.
+Spark builds them; from here on they are pandas frames with columns by name: subject_id, sku_id (empty where
+there is none), as_of, snapshot, horizon_days, the features as float64 with NaN for null.
 """
 
 from __future__ import annotations
@@ -40,7 +40,9 @@ class Learnable:
         return self._joined(labels.mature(self.lake, self.spec, self._before(moment), moment))
 
     def outcomes(self, known_before: datetime) -> pd.DataFrame:
-        """All rows with OUTCOME_COLUMNS as known by ``known_before``; label NaN where it does not count or is not mature."""
+        """All rows with OUTCOME_COLUMNS as known by ``known_before``; label NaN where it does not count or is not
+        mature.
+        """
         return self._joined(labels.outcomes(self.lake, self.spec, self.subjects, known_before))
 
     def _before(self, moment: datetime) -> DataFrame:
@@ -61,7 +63,9 @@ def learnable(
     seed: int,
     most: int = MOST_ROWS,
 ) -> Learnable:
-    """Feature rows with first <= as_of < before: at most about ``most`` of those before ``whole_from``, all of the later ones."""
+    """Feature rows with first <= as_of < before: at most about ``most`` of those before ``whole_from``, all of the
+    later ones.
+    """
     subjects = spec.subjects_between(lake, first, before)
     early = subjects.where(F.col("as_of") < F.lit(whole_from))
     taken = sampled(early, spec, min(1.0, most / max(early.count(), 1)), seed)
@@ -82,7 +86,9 @@ def first_known(lake: Lake, spec: TargetSpec) -> datetime | None:
 
 
 def features_of(lake: Lake, spec: TargetSpec, subjects: DataFrame) -> DataFrame:
-    """One row per subject row: SUBJECT_COLUMNS, the spec's keys and every feature of its target, as Spark computes them."""
+    """One row per subject row: SUBJECT_COLUMNS, the spec's keys and every feature of its target, as Spark computes
+    them.
+    """
     built = catalog.build(spec.built_as, lake, subjects)
     days = F.col("horizon_days").cast("int") if "horizon_days" in built.columns else F.lit(None).cast("int")
     return built.withColumns({**_subject(spec), "horizon_days": days})
@@ -90,7 +96,7 @@ def features_of(lake: Lake, spec: TargetSpec, subjects: DataFrame) -> DataFrame:
 
 def to_pandas(frame: DataFrame) -> pd.DataFrame:
     """A Spark frame in memory, rows sorted by as_of, subject_id, sku_id, so that nothing depends on partitions."""
-    rows = frame.toArrow().to_pandas()
+    rows: pd.DataFrame = frame.toArrow().to_pandas()
     rows["sku_id"] = rows["sku_id"].fillna("")
     for name in {"as_of", "matured_at", "deadline_at", "ended_at"} & set(rows.columns):
         rows[name] = pd.to_datetime(rows[name], utc=True)

@@ -1,8 +1,8 @@
 """How good forecasts are, beside their peers on the same rows, with intervals.
 
-Average precision for ranking, precision at capacity for what people will see, Brier score and calibration error for
-honesty, lead time for usefulness. Never accuracy: with rare events it praises silence. Intervals come from a bootstrap over
-blocks (a week, a seller), because rows of one week share their weather.
+Average precision for ranking, precision at capacity for what people will see, Brier score and calibration error
+for honesty, lead time for usefulness. Never accuracy: with rare events it praises silence. Intervals come from
+a bootstrap over blocks (a week, a seller), because rows of one week share their weather.
 """
 
 from __future__ import annotations
@@ -127,10 +127,12 @@ def intervals(
     draws: int = 200,
     seed: int = 7,
 ) -> tuple[dict[str, Estimate], dict[str, Estimate]]:
-    """A measure for each scorer, and ``against`` divided by each other scorer, with 90 % block-bootstrap intervals.
+    """A measure for each scorer, and ``against`` divided by each other scorer, with 90 % block-bootstrap
+    intervals.
 
-    scores: name -> (n,) score. block: (n,) names; whole blocks are drawn, the same ones for every scorer, so that a ratio's
-    interval is not widened by what both share. Returns ({name: estimate}, {other name: ratio estimate}).
+    scores: name -> (n,) score. block: (n,) names; whole blocks are drawn, the same ones for every scorer, so
+    that a ratio's interval is not widened by what both share. Returns ({name: estimate}, {other name: ratio
+    estimate}).
     """
     codes, names = pd.factorize(pd.Series(list(block)), sort=True)
     rng = np.random.default_rng(seed)
@@ -155,8 +157,9 @@ def intervals(
 def lead_time(rows: pd.DataFrame, threshold: float) -> dict[str, float]:
     """How long before its deadline an event was first announced.
 
-    rows: subject_id, as_of, probability, label, weight, deadline_at; one row per subject and as_of. A subject is announced by
-    its first row at or above ``threshold``. Returns share announced of those that happened, precision, median hours.
+    rows: subject_id, as_of, probability, label, weight, deadline_at; one row per subject and as_of. A subject
+    is announced by its first row at or above ``threshold``. Returns share announced of those that happened,
+    precision, median hours.
     """
     happened = rows[rows["label"] == 1].groupby("subject_id")["weight"].first()
     told = rows[rows["probability"] >= threshold].sort_values("as_of").groupby("subject_id").first()

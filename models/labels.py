@@ -1,7 +1,7 @@
 """When an outcome may be learned from: only once its window has closed and it could be known, whatever it was.
 
-A stock-out seen on the first of seven days is as immature as the absence of one: taking the early positives alone teaches that
-new rows end badly.
+A stock-out seen on the first of seven days is as immature as the absence of one: taking the early positives
+alone teaches that new rows end badly.
 """
 
 from __future__ import annotations
@@ -18,9 +18,11 @@ WEIGHT_OF_ONE = 1.0
 
 
 def outcomes(lake: Lake, spec: TargetSpec, subjects: DataFrame, known_before: datetime) -> DataFrame:
-    """What had become of each subject row by ``known_before``: the spec's keys, as_of, label, matured_at, deadline_at, ended_at, weight.
+    """What had become of each subject row by ``known_before``: the spec's keys, as_of, label, matured_at,
+    deadline_at, ended_at, weight.
 
-    label is null where it does not count or was not mature: matured_at > known_before. Reads recorded_at < known_before only.
+    label is null where it does not count or was not mature: matured_at > known_before. Reads recorded_at <
+    known_before only.
     """
     found = spec.label(lake, subjects, known_before)
     is_mature = F.col("matured_at") <= F.lit(known_before)

@@ -1,8 +1,8 @@
 """A fitted model: trees, the rule it may lean on, a calibration, and the card that says what all of it is.
 
-A model is a folder of plain files: ``model.ubj`` (XGBoost's own format), where there is a date window ``window.ubj``, and
-``card.json``. No pickles. The card holds the digests of the trees, which are compared before they are parsed: a truncated
-UBJ can ask for 68 GB.
+A model is a folder of plain files: ``model.ubj`` (XGBoost's own format), where there is a date window
+``window.ubj``, and ``card.json``. No pickles. The card holds the digests of the trees, which are compared
+before they are parsed: a truncated UBJ can ask for 68 GB.
 """
 
 from __future__ import annotations
@@ -41,7 +41,8 @@ class FeatureMissing(ValueError):
         self.missing = missing
         super().__init__(
             f"{target}: the frame lacks {len(missing)} column(s) that the model reads: {', '.join(missing)}. "
-            "Nothing was scored and nothing is filled in to fit. Build the features with the catalog the model was fitted on."
+            "Nothing was scored and nothing is filled in to fit. Build the features with the catalog the model "
+            "was fitted on."
         )
 
 
@@ -59,7 +60,9 @@ class RuleCurve:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """Everything that turns a frame into a chance. ``share``: how much the trees count at a snapshot, the rule has the rest."""
+    """Everything that turns a frame into a chance. ``share``: how much the trees count at a snapshot, the rule has
+    the rest.
+    """
 
     target: str
     features: tuple[str, ...]
@@ -96,7 +99,9 @@ def tree_log_odds(booster: xgb.Booster, matrix: npt.NDArray[np.float32], feature
 
 
 def blend(trees: Array, rule: Array, snapshot: npt.NDArray[np.object_], share: Mapping[str, float]) -> Array:
-    """Log-odds of trees and rule, mixed by the share of each row's snapshot. A snapshot without a share gets the trees."""
+    """Log-odds of trees and rule, mixed by the share of each row's snapshot. A snapshot without a share gets the
+    trees.
+    """
     weight = np.array([share.get(str(name), 1.0) for name in snapshot]) if len(snapshot) else np.ones(0)
     return weight * trees + (1 - weight) * rule
 
@@ -159,7 +164,9 @@ def _trees(folder: Path, name: str, card: Mapping[str, Any]) -> xgb.Booster:
 
 
 def rule_curve(score: Array, label: Array, weight: Array, points: int = 24) -> RuleCurve:
-    """Learn the rule's chance: isotonic over its score, read at up to ``points`` quantiles, with a slight slope so no two tie."""
+    """Learn the rule's chance: isotonic over its score, read at up to ``points`` quantiles, with a slight slope so
+    no two tie.
+    """
     from sklearn.isotonic import IsotonicRegression
 
     known = np.isfinite(score)

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -54,9 +55,10 @@ def walk(
 ) -> tuple[pd.DataFrame, list[Origin]]:
     """Predict every row of ``rows`` (as_of in [train_before, test_before)), refitted at each of ``starts``.
 
-    rows: SUBJECT_COLUMNS and features. known_at: origin -> rows with labels that were mature by then, for fitting. Where a later
-    origin has too little to fit on, the earlier model goes on. Returns rows with probability, logistic, rule, abstained and
-    abstain_reason added, in their order, and the origins. Raises TooLittleHistory where the first cannot be fitted.
+    rows: SUBJECT_COLUMNS and features. known_at: origin -> rows with labels that were mature by then, for
+    fitting. Where a later origin has too little to fit on, the earlier model goes on. Returns rows with
+    probability, logistic, rule, abstained and abstain_reason added, in their order, and the origins. Raises
+    TooLittleHistory where the first cannot be fitted.
     """
     begins = starts(train_before, test_before)
     pieces: list[pd.DataFrame] = []
@@ -92,7 +94,7 @@ def _model(spec: TargetSpec, learned: pd.DataFrame, start: datetime, before: lis
 def _finished(spec: TargetSpec, rows: pd.DataFrame) -> pd.DataFrame:
     happened = spec.known(rows).to_numpy(bool)
     reason = spec.abstain(rows).where(~happened, HAPPENED)
-    scores = {
+    scores: dict[str, Any] = {
         "probability": np.where(happened, 1.0, rows["probability"]),
         "logistic": np.where(happened, 1.0, rows["logistic"]),
         "rule": spec.rule(rows).to_numpy(np.float64),

@@ -1,12 +1,12 @@
 """Scoring: one generator of record batches, the same on one machine and on a cluster.
 
-In the embedded engine an Arrow scanner feeds it in the process; on a cluster ``mapInArrow`` does. It holds no state between
-batches, so the number of partitions cannot change a value.
+In the embedded engine an Arrow scanner feeds it in the process; on a cluster ``mapInArrow`` does. It holds no
+state between batches, so the number of partitions cannot change a value.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 import pandas as pd
@@ -32,13 +32,13 @@ BY_HAND = "no model is in service: this is the usual share at this value of the 
 HAPPENED = "it has already happened: a fact, not a forecast"
 KEYS = ("subject_id", "sku_id", "as_of", "snapshot", "horizon_days")
 
-Scorer = Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]
+Scorer = Callable[[Iterable[pa.RecordBatch]], Iterable[pa.RecordBatch]]
 
 
 def scorer(spec: TargetSpec, model: Model) -> Scorer:
     """A generator that turns batches of features into batches of SCORED, row for row and in their order."""
 
-    def score(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    def score(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             yield predict(spec, model, batch)
 
@@ -48,9 +48,9 @@ def scorer(spec: TargetSpec, model: Model) -> Scorer:
 def predict(spec: TargetSpec, model: Model, batch: pa.RecordBatch) -> pa.RecordBatch:
     """Chance of the target within its horizon for each row.
 
-    batch: KEYS and the model's features, by name and in any order; nulls allowed. Returns SCORED, one row per row. A row
-    on which the engine would rather say nothing is marked, with the reason, and still has its probability. Raises
-    FeatureMissing naming every absent column: nothing is filled in to fit.
+    batch: KEYS and the model's features, by name and in any order; nulls allowed. Returns SCORED, one row per
+    row. A row on which the engine would rather say nothing is marked, with the reason, and still has its
+    probability. Raises FeatureMissing naming every absent column: nothing is filled in to fit.
     """
     names = set(batch.schema.names)
     missing = tuple(name for name in (*model.features, *KEYS) if name not in names)

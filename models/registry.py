@@ -1,8 +1,9 @@
 """Which model is in service, and why: the one door to MLflow.
 
-A version is a folder with ``model.ubj`` and ``card.json`` (no pickles), and the digest of its card. The alias ``champion``
-moves only when a challenger is better on the same test window; every version says in its tags why it was taken or not.
-The backend is a database given by URL; MLflow's file store is not used and its telemetry is off.
+A version is a folder with ``model.ubj`` and ``card.json`` (no pickles), and the digest of its card. The alias
+``champion`` moves only when a challenger is better on the same test window; every version says in its tags why
+it was taken or not. The backend is a database given by URL; MLflow's file store is not used and its telemetry
+is off.
 """
 
 from __future__ import annotations
@@ -48,8 +49,8 @@ class Served:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """How challenger, champion and rule did on one test window. Figures: average_precision, brier; champion None: there is none,
-    or it is too young to have rows that it did not learn from (``champion_missing`` says which).
+    """How challenger, champion and rule did on one test window. Figures: average_precision, brier; champion None:
+    there is none, or it is too young to have rows that it did not learn from (``champion_missing`` says which).
     """
 
     test_from: datetime
@@ -70,8 +71,8 @@ class Promotion:
 
 
 def weigh(verdict: Verdict) -> tuple[bool, str]:
-    """Whether a challenger should go into service, and why. Better than the rule, and 1 % better than the champion in average
-    precision with a Brier score that is at most 2 % worse.
+    """Whether a challenger should go into service, and why. Better than the rule, and 1 % better than the champion
+    in average precision with a Brier score that is at most 2 % worse.
     """
     mine, rule = verdict.challenger["average_precision"], verdict.rule["average_precision"]
     if not mine > MARGIN_OVER_RULE * rule:  # also where one of them is not a number
@@ -92,7 +93,9 @@ def weigh(verdict: Verdict) -> tuple[bool, str]:
 
 
 class Registry:
-    """Models by target. ``url``: MLflow's database, such as sqlite:////path/mlflow.db. ``artifacts``: folder of the files."""
+    """Models by target. ``url``: MLflow's database, such as sqlite:////path/mlflow.db. ``artifacts``: folder of
+    the files.
+    """
 
     def __init__(self, url: str, artifacts: Path) -> None:
         if url.startswith("file:") or "://" not in url:
@@ -121,7 +124,8 @@ class Registry:
         folder = Path(str(version.tags.get("folder", "")))
         if not folder.is_dir():
             raise RegistryError(
-                f"{target}: version {version.version} is in service, but {folder} is gone. Restore it, or train with --force."
+                f"{target}: version {version.version} is in service, but {folder} is gone. Restore it, or train "
+                "with --force."
             )
         return Served(str(version.version), stored.load(folder, version.tags.get(DIGEST, "")))
 

@@ -33,19 +33,22 @@ class TargetError(ValueError):
 class TargetSpec:
     """One kind of problem.
 
-    subject_table: the contract's table that subjects come from. warm_up: history that features need before one can learn.
+    subject_table: the contract's table that subjects come from. warm_up: history that features need before one
+    can learn.
     keys: what a subject is called in the features: ``("order_id",)`` or ``("seller_id", "sku_id")``.
-    subjects_at: (lake, as_of) -> the subjects of a daily run. subjects_between: (lake, first, last) -> the subjects at every
-        moment that fitting and backtests ask about, first <= as_of < last. Both: keys, as_of, snapshot, perhaps horizon_days.
-    label: (lake, subjects, known_before) -> one row per subject row: its key, ``label`` (0, 1, or null where it does not
-        count) and ``matured_at``. known_before None: everything that the lake holds.
+    subjects_at: (lake, as_of) -> the subjects of a daily run. subjects_between: (lake, first, last) -> the
+    subjects at every moment that fitting and backtests ask about, first <= as_of < last. Both: keys, as_of,
+    snapshot, perhaps horizon_days.
+    label: (lake, subjects, known_before) -> one row per subject row: its key, ``label`` (0, 1, or null where it
+    does not count) and ``matured_at``. known_before None: everything that the lake holds.
     rule: the naive rule that a model has to beat; frame of features -> score, higher is riskier.
     abstain: frame of features -> a plain reason per row, or null where the model may speak.
     known: frame of features -> true where the event has already happened: a fact, not a forecast.
-    built_as: the catalog's name for the set of feature groups; features: names from it, in the order the model reads them.
+    built_as: the catalog's name for the set of feature groups; features: names from it, in the order the model
+    reads them.
     monotone: +1 or -1 where the chance may only rise or fall with a feature.
-    benefit, cost: of telling when it comes true and when it does not, in contacts saved; threshold: the least probability
-        at which a row becomes a candidate.
+    benefit, cost: of telling when it comes true and when it does not, in contacts saved; threshold: the least
+    probability at which a row becomes a candidate.
     history: how far back training looks; label_lag: how long a label usually takes to mature.
     has_date_window: whether ended_at is a date worth announcing, and learned as 10/50/90 % quantiles.
     block: what the interval's bootstrap draws, ``week`` of the as_of or ``seller``.
@@ -93,7 +96,9 @@ class TargetSpec:
 
 
 def discover(package: ModuleType) -> dict[str, TargetSpec]:
-    """Every ``SPEC`` of a package's modules, by name, sorted. Raises TargetError where a module has none or two share a name."""
+    """Every ``SPEC`` of a package's modules, by name, sorted. Raises TargetError where a module has none or two
+    share a name.
+    """
     found: dict[str, TargetSpec] = {}
     for module in sorted(pkgutil.iter_modules(package.__path__), key=lambda entry: entry.name):
         spec = getattr(importlib.import_module(f"{package.__name__}.{module.name}"), "SPEC", None)

@@ -29,7 +29,9 @@ DAY_SECONDS = 86_400
 
 @dataclass(frozen=True, slots=True)
 class DateWindow:
-    """A fitted window. ``widen``: added to the low and the high quantile, in log days; ``longest_days``: as far as it looks."""
+    """A fitted window. ``widen``: added to the low and the high quantile, in log days; ``longest_days``: as far as
+    it looks.
+    """
 
     features: tuple[str, ...]
     booster: xgb.Booster
@@ -69,8 +71,8 @@ def fit(frame: pd.DataFrame, features: tuple[str, ...], known_before: datetime, 
     )
     if len(old) < LEAST_ROWS:
         return None
-    left = (old["ended_at"] - old["as_of"]) / pd.Timedelta(days=1)
-    target = np.log1p(left.fillna(longest).clip(0.0, longest).to_numpy(np.float64))
+    left = (old["ended_at"] - old["as_of"]).dt.total_seconds() / DAY_SECONDS
+    target: Array = np.log1p(left.fillna(longest).clip(0.0, longest).to_numpy(np.float64))
     cut = int(len(old) * (1 - LATER_SHARE))
     trial = _grow(old.iloc[:cut], target[:cut], features, seed)
     later = old.iloc[cut:]
@@ -114,7 +116,7 @@ def _raw(booster: xgb.Booster, rows: pd.DataFrame, features: tuple[str, ...]) ->
 
 
 def _ordered(raw: Array, widen: tuple[float, float]) -> Array:
-    moved = np.sort(raw, axis=1) + np.array([widen[0], 0.0, widen[1]])
+    moved: Array = np.sort(raw, axis=1) + np.array([widen[0], 0.0, widen[1]])
     moved[:, 0] = np.minimum(moved[:, 0], moved[:, 1])
     moved[:, 2] = np.maximum(moved[:, 2], moved[:, 1])
     return moved

@@ -16,10 +16,12 @@ FEATURES = catalog.features_of("late_delivery")
 
 
 def label(lake: Lake, rows: DataFrame, known_before: datetime | None) -> DataFrame:
-    """Label of each (order_id, as_of): 1 if the last parcel came after promised_at, or had not come when it passed.
+    """Label of each (order_id, as_of): 1 if the last parcel came after promised_at, or had not come when it
+    passed.
 
-    Null without a promise, and where the order was cancelled before it. Matures at promised_at, whatever the outcome. Returns
-    order_id, as_of, label (double), matured_at, deadline_at (the promise), ended_at (when the last parcel came, null if not).
+    Null without a promise, and where the order was cancelled before it. Matures at promised_at, whatever the
+    outcome. Returns order_id, as_of, label (double), matured_at, deadline_at (the promise), ended_at (when the
+    last parcel came, null if not).
     """
     orders = lake.read("orders", known_before=known_before).select("order_id", "promised_at")
     events = lake.read("order_events", known_before=known_before).where(F.col("event") == "cancelled")

@@ -1,4 +1,6 @@
-"""A stock-out day comes within the horizon: a quarter or more of the selling hours are lost, or nothing is left at its end."""
+"""A stock-out day comes within the horizon: a quarter or more of the selling hours are lost, or nothing is left at
+its end.
+"""
 
 from __future__ import annotations
 
@@ -17,11 +19,13 @@ LEAST_DAYS_KNOWN = 7
 
 
 def label(lake: Lake, rows: DataFrame, known_before: datetime | None) -> DataFrame:
-    """Label of each (seller_id, sku_id, as_of): 1 if one of the days as_of .. as_of + horizon_days - 1 is a stock-out day.
+    """Label of each (seller_id, sku_id, as_of): 1 if one of the days as_of .. as_of + horizon_days - 1 is a
+    stock-out day.
 
-    Null where none of the reported days is one and a day was not reported. Matures when the horizon has ended and its reports were
-    known, whatever the outcome. Returns seller_id, sku_id, as_of, label (double), matured_at, deadline_at (start of the first
-    stock-out day, null if none), ended_at (null: a stock-out has no end that is asked about).
+    Null where none of the reported days is one and a day was not reported. Matures when the horizon has ended
+    and its reports were known, whatever the outcome. Returns seller_id, sku_id, as_of, label (double),
+    matured_at, deadline_at (start of the first stock-out day, null if none), ended_at (null: a stock-out has no
+    end that is asked about).
     """
     ahead = F.expr("sequence(0, horizon_days - 1)")
     asked = rows.select("seller_id", "sku_id", "as_of", "horizon_days", F.explode(ahead).alias("ahead"))
@@ -55,7 +59,9 @@ def label(lake: Lake, rows: DataFrame, known_before: datetime | None) -> DataFra
 
 
 def usual_rate(frame: pd.DataFrame) -> pd.Series:
-    """The rule of thumb: fewest days of cover first where pieces are counted, else the share of stock-out days of the last 28."""
+    """The rule of thumb: fewest days of cover first where pieces are counted, else the share of stock-out days of
+    the last 28.
+    """
     cover = frame["cover_days"] if "cover_days" in frame else pd.Series(float("nan"), index=frame.index)
     rate = frame["stock_out_share_28d"].fillna(0.0)
     return rate.where(cover.isna(), 1.0 / (1.0 + cover.clip(lower=0.0)))

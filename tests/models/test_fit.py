@@ -1,0 +1,107 @@
+from datetime import timedelta
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from models import fit
+from models.fit import ImmatureLabels, Params, TooLittleHistory
+from models.judge import average_precision
+from models.model import FeatureMissing
+from models.predict import probability
+from tests.models.conftest import TRAIN_BEFORE, make_book, mature, toy_spec
+
+
+def score(spec, model, rows):
+    found = average_precision(probability(spec, model, rows), rows["label"].to_numpy(), rows["weight"].to_numpy())
+    rule = average_precision(spec.rule(rows).to_numpy(), rows["label"].to_numpy(), rows["weight"].to_numpy())
+    return found, rule
+
+
+def test_it_beats_the_rule_on_orders_it_has_not_seen(spec, model, later):
+    found, rule = score(spec, model, later)
+    assert found > 1.15 * rule
+
+
+def test_its_chances_come_true_as_often_as_they_say(spec, model, later):
+    said = probability(spec, model, later)
+    assert abs(said.mean() - later["label"].mean()) < 0.03
+    assert np.corrcoef(said, later["chance"])[0, 1] > 0.9
+
+
+def test_shuffled_labels_teach_nothing(spec, book, later):
+    rows = mature(book, TRAIN_BEFORE)
+    shuffled = rows.assign(label=np.random.default_rng(4).permutation(rows["label"].to_numpy()))
+    blind = fit.fit(spec, shuffled, TRAIN_BEFORE)
+    found, rule = score(spec, blind, later)
+    assert found < rule
+
+
+def test_a_label_that_could_not_be_known_is_refused(spec, book):
+    with pytest.raises(ImmatureLabels, match=r"\d+ of \d+ labels mature after 2025-06-01"):
+        fit.fit(spec, book[book["as_of"] < pd.Timestamp("2025-06-01", tz="UTC")], TRAIN_BEFORE - timedelta(days=30))
+
+
+def test_an_early_positive_is_as_immature_as_any_other(spec, book):
+    rows = mature(book, TRAIN_BEFORE)
+    early = rows.iloc[[-1]].assign(label=1.0, matured_at=pd.Timestamp(TRAIN_BEFORE) + pd.Timedelta(days=1))
+    with pytest.raises(ImmatureLabels, match="1 of"):
+        fit.fit(spec, pd.concat([rows, early]), TRAIN_BEFORE)
+
+
+def test_every_absent_feature_is_named(spec, book):
+    with pytest.raises(FeatureMissing) as caught:
+        fit.fit(spec, mature(book, TRAIN_BEFORE).drop(columns=["load", "noise"]), TRAIN_BEFORE)
+    assert caught.value.missing == ("load", "noise")
+
+
+def test_too_few_outcomes_are_counted_and_nothing_is_fitted(spec, book):
+    few = mature(book, TRAIN_BEFORE).groupby("label").head(25)
+    with pytest.raises(TooLittleHistory, match="each needs 20"):
+        fit.fit(spec, few, TRAIN_BEFORE)
+
+
+def test_windows_follow_each_other_and_no_label_crosses_into_the_next(spec, book):
+    rows = fit.trainable(spec, mature(book, TRAIN_BEFORE), TRAIN_BEFORE)
+    windows = fit.split(rows, TRAIN_BEFORE, spec.label_lag)
+    parts = fit.assign(rows, windows)
+    assert windows.select_from < windows.calibrate_from < windows.train_before
+    assert rows.loc[parts.fit, "matured_at"].max() <= pd.Timestamp(windows.select_from)
+    assert rows.loc[parts.select, "matured_at"].max() <= pd.Timestamp(windows.calibrate_from)
+    assert rows.loc[parts.select, "as_of"].min() >= pd.Timestamp(windows.select_from)
+    assert not (parts.fit & parts.select).any()
+    assert not (parts.select & parts.calibrate).any()
+
+
+def test_less_slack_never_lowers_the_chance(spec, model, later):
+    tight = later.assign(slack_days=later["slack_days"] - 0.4).query("slack_days > 0")
+    loose = later.loc[tight.index]
+    assert (probability(spec, model, tight) >= probability(spec, model, loose) - 1e-9).all()
+
+
+def test_where_the_rule_knows_all_the_rule_speaks():
+    blind = toy_spec(features=("noise",), monotone={})
+    rows = make_book(4000, seed=8)
+    rule_only = rows.assign(label=(rows["slack_days"] < 4).astype(float))
+    model = fit.fit(blind, mature(rule_only, TRAIN_BEFORE), TRAIN_BEFORE)
+    unseen = make_book(3000, seed=98)
+    unseen = unseen.assign(label=(unseen["slack_days"] < 4).astype(float))
+    found, rule = score(blind, model, unseen)
+    assert max(model.share.values()) < 1
+    assert found >= 0.99 * rule
+
+
+def test_same_rows_and_seed_give_the_same_model_in_any_order(spec, book):
+    quick = Params(most_rounds=20, patience=5)
+    rows = mature(book, TRAIN_BEFORE)
+    one = fit.fit(spec, rows, TRAIN_BEFORE, params=quick)
+    two = fit.fit(spec, rows.sample(frac=1, random_state=2), TRAIN_BEFORE, params=quick)
+    assert one.booster.save_raw() == two.booster.save_raw()
+    assert one.calibration == two.calibration
+
+
+def test_what_has_already_happened_is_not_learned_from(spec, book):
+    rows = mature(book, TRAIN_BEFORE)
+    past = rows.head(5).assign(slack_days=-1.0, label=1.0)
+    kept = fit.trainable(spec, pd.concat([rows, past]), TRAIN_BEFORE)
+    assert len(kept) == len(rows)
