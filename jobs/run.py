@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     options = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s", datefmt="%H:%M:%S")
-    for talkative in ("alembic", "great_expectations", "mlflow", "py4j", "matplotlib", "pyspark"):
+    for talkative in ("alembic", "great_expectations", "mail", "mlflow", "matplotlib", "pyspark"):  # "mail" logs addresses
         logging.getLogger(talkative).setLevel(logging.WARNING)
     try:
         settings = Settings.from_environment({**os.environ, **_overrides(options)})
