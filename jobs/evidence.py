@@ -57,7 +57,7 @@ def record(
     if spec.keys == ("order_id",):
         dates = {name: iso(window[name]) if window is not None else None for name in ("p10", "p50", "p90")}
         return {**shared, **about.fields, "snapshot": row["snapshot"], "window": dates if window is not None else None}
-    return {**shared, **about.fields, **evidence_series.plan(row, about.fields)}
+    return {**shared, **evidence_series.plan(row, about.fields)}
 
 
 def iso(moment: datetime | pd.Timestamp | None) -> str | None:
