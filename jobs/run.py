@@ -22,6 +22,8 @@ from settings import SOURCE_NAMES, Settings, SettingsError
 
 EXIT_CODES = {"done": DONE, "held": HELD, "idle": NOTHING_TO_DO}
 USAGE = 2
+# Libraries that fill a log with their own affairs; aiosmtpd's "mail" would even log addresses.
+TALKATIVE = ("alembic", "great_expectations", "httpx", "mail", "matplotlib", "mlflow", "pyspark")
 OUR_PACKAGES = ("jobs", "sources", "lake", "features", "models", "notices", "settings")
 
 _log = logging.getLogger("jobs")
@@ -33,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     options = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s", datefmt="%H:%M:%S")
-    for talkative in ("alembic", "great_expectations", "mail", "mlflow", "matplotlib", "pyspark"):  # "mail" logs addresses
+    for talkative in TALKATIVE:
         logging.getLogger(talkative).setLevel(logging.WARNING)
     try:
         settings = Settings.from_environment({**os.environ, **_overrides(options)})
