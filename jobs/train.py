@@ -19,12 +19,12 @@ import pandas as pd
 from jobs.context import Context, StepReport, open_lake
 from jobs.record import recorded
 from lake.store import Lake, as_of
-from models import fit, frames, judge, target
-from models.fit import TooLittleHistory
+from models import fit, frames, judge, target, windows
 from models.model import Model
 from models.predict import probability
 from models.registry import Promotion, Registry, Served, Verdict
 from models.target import TargetSpec
+from models.windows import TooLittleHistory
 
 log = logging.getLogger(__name__)
 
@@ -80,7 +80,7 @@ def _judged(
     spec: TargetSpec, learning: frames.Learnable, train_before: datetime, served: Served | None, seed: int
 ) -> tuple[Model, Verdict]:
     """The model that would ship and what its recipe achieved on the test window. Raises TooLittleHistory."""
-    mature = fit.trainable(spec, learning.known_at(train_before), train_before)
+    mature = windows.trainable(spec, learning.known_at(train_before), train_before)
     test_from = _test_from(spec, mature, train_before)
     before = fit.fit(spec, learning.known_at(test_from), test_from, seed=seed)
     test = mature[mature["as_of"] >= pd.Timestamp(test_from)]
@@ -128,8 +128,7 @@ def _champion(spec: TargetSpec, served: Served | None, test: pd.DataFrame) -> tu
     if unseen["label"].sum() < LEAST_JUDGED or len(unseen) < len(test):
         return (
             None,
-            f"the champion learned until {learned_until:%Y-%m-%d}, within the test window: it cannot be compared "
-            "yet and stays",
+            f"the champion learned until {learned_until:%Y-%m-%d}, within the test window: too young to compare",
         )
     missing = set(served.model.features) - set(test.columns)
     if missing:

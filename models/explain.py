@@ -16,6 +16,7 @@ import pandas as pd
 import xgboost as xgb
 
 from features import catalog
+from features.reasons import REASONS
 from models.fit import matrix
 from models.model import Model
 from models.target import TargetSpec
@@ -23,18 +24,6 @@ from models.target import TargetSpec
 MOST_REASONS = 3
 LEAST_CONTRIBUTION = 0.05  # log-odds; below it a reason says nothing
 FACTS_PER_REASON = 3
-# Where the row stands that a reason can be checked against; the first of these that has one for the subject.
-ORDER_TABLES = {
-    "scan_gap": ("shipment_events",),
-    "hub": ("shipment_events",),
-    "attempt": ("shipment_events",),
-    "carrier": ("shipments",),
-    "route": ("shipments", "orders"),
-    "parcel": ("shipments", "order_items", "orders"),
-    "seller": ("order_items",),
-    "category": ("order_items",),
-    "contact": ("contacts",),
-}
 # The fact that a person would ask for first, told whenever it is known.
 FIRST_FACT = {
     "slack": "slack_days",
@@ -43,7 +32,6 @@ FIRST_FACT = {
     "scan_gap": "last_scan_age_hours",
     "on_hand": "cover_days",
 }
-SERIES_TABLES = {"inbound": ("inbound", "stock"), "lead_time": ("inbound",), "promotion": ("promotions",)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +43,9 @@ class Told:
 
 
 def told(spec: TargetSpec) -> dict[str, Told]:
-    """How each feature of a target is told, from the catalog's reasons."""
-    tables = ORDER_TABLES if spec.keys == ("order_id",) else SERIES_TABLES
-    elsewhere = (spec.subject_table,)
+    """How each feature of a target is told, as the catalog declares it."""
     return {
-        feature.name: Told(feature.reason, tables.get(feature.reason, elsewhere))
+        feature.name: Told(feature.reason, REASONS[feature.reason].tables)
         for feature in catalog.features_of(spec.built_as)
     }
 

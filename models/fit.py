@@ -14,7 +14,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -24,26 +24,15 @@ import xgboost as xgb
 
 from models import calibrate, window
 from models.judge import average_precision
-from models.model import Array, FeatureMissing, Model, RuleCurve, blend, rule_curve, tree_log_odds
+from models.model import Array, Model, RuleCurve, blend, rule_curve, tree_log_odds
 from models.target import TargetSpec
+from models.windows import LEAST_POSITIVES, Parts, Windows, assign, enough, split, trainable
 
 log = logging.getLogger(__name__)
 
-LEAST_POSITIVES = 20  # per window; fewer say nothing about the next month
 FOLDS = 3
 SHARES = (1.0, 0.8, 0.6, 0.4, 0.2, 0.0)
-SELECT_SHARE = 0.15
-CALIBRATE_SHARE = 0.3
-WIDEST_SHARE = 0.25
 SMALL_DATA = 10_000  # positives
-
-
-class TooLittleHistory(RuntimeError):
-    """There are not enough mature labels to fit, select and calibrate."""
-
-
-class ImmatureLabels(ValueError):
-    """A training frame holds labels that could not be known yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,24 +55,6 @@ FEW_POSITIVES = Params()
 MANY_POSITIVES = Params(depth=8, child_weight=50.0, l2=1.0, row_share=0.8, parallel_trees=1, most_rounds=600)
 
 
-@dataclass(frozen=True, slots=True)
-class Windows:
-    """Where one window ends and the next begins; all are UTC moments."""
-
-    select_from: datetime
-    calibrate_from: datetime
-    train_before: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """The rows of each window, as masks over the training frame."""
-
-    fit: npt.NDArray[np.bool_]
-    select: npt.NDArray[np.bool_]
-    calibrate: npt.NDArray[np.bool_]
-
-
 def fit(
     spec: TargetSpec, frame: pd.DataFrame, train_before: datetime, *, seed: int = 7, params: Params | None = None
 ) -> Model:
@@ -93,9 +64,9 @@ def fit(
     weight. Rows with a null label are left out. Raises ImmatureLabels, FeatureMissing, TooLittleHistory.
     """
     rows = trainable(spec, frame, train_before)
-    windows = split(rows, train_before, spec.label_lag)
-    parts = assign(rows, windows)
-    _enough(spec, rows, parts)
+    spans = split(rows, train_before, spec.label_lag)
+    parts = assign(rows, spans)
+    enough(spec, rows, parts)
     used = params or (FEW_POSITIVES if rows["label"].sum() < SMALL_DATA else MANY_POSITIVES)
     rule = spec.rule(rows).to_numpy(np.float64)
 
@@ -104,57 +75,15 @@ def fit(
     rounds = trial.num_boosted_rounds() if trial.attr("best_iteration") is None else int(trial.best_iteration) + 1
     share = choose_share(spec, rows[parts.select], trial[:rounds], curve, rule[parts.select])
 
-    unseen = _walk(spec, rows, rule, windows, used, rounds, seed, share)
+    unseen = _walk(spec, rows, rule, spans, used, rounds, seed, share)
     label, weight = rows["label"].to_numpy(float), rows["weight"].to_numpy(float)
     calibration = calibrate.fit(unseen[parts.calibrate], label[parts.calibrate], weight[parts.calibrate])
 
     final = grow(spec, rows, used, seed, rounds=rounds)
-    about = _about(rows, windows, parts, used, rounds, seed)
+    about = _about(rows, spans, parts, used, rounds, seed)
     everything = np.ones(len(rows), dtype=bool)
     dates = window.fit(rows, spec.features, train_before, seed=seed) if spec.has_date_window else None
     return Model(spec.name, spec.features, final, _curve(rows, rule, everything), share, calibration, about, dates)
-
-
-def trainable(spec: TargetSpec, frame: pd.DataFrame, train_before: datetime) -> pd.DataFrame:
-    """Rows that count, sorted by as_of and subject. Raises FeatureMissing, ImmatureLabels."""
-    missing = tuple(name for name in spec.features if name not in frame.columns)
-    if missing:
-        raise FeatureMissing(spec.name, missing)
-    rows = frame[frame["label"].notna()]
-    immature = int((rows["matured_at"] > pd.Timestamp(train_before)).sum())
-    if immature:
-        raise ImmatureLabels(
-            f"{spec.name}: {immature} of {len(rows)} labels mature after {train_before:%Y-%m-%d}, when nobody "
-            "could know them. "
-            "Nothing was fitted. Ask models.labels for the rows that are mature."
-        )
-    rows = rows[~spec.known(rows).to_numpy(bool)]
-    return rows.sort_values(["as_of", "subject_id", "sku_id"], kind="stable").reset_index(drop=True)
-
-
-def split(rows: pd.DataFrame, train_before: datetime, label_lag: timedelta) -> Windows:
-    """Trailing windows: 30 % of the span to calibrate on, before it 15 % to select on, wide enough for labels to
-    mature in.
-    """
-    if rows.empty:
-        raise TooLittleHistory(
-            f"no label is mature before {train_before:%Y-%m-%d}. Choose a later day or bring more history."
-        )
-    span = pd.Timestamp(train_before) - rows["as_of"].min()
-    select = min(max(SELECT_SHARE * span, 1.5 * pd.Timedelta(label_lag)), WIDEST_SHARE * span).ceil("D")
-    calibrate_from = train_before - (CALIBRATE_SHARE * span).ceil("D").to_pytimedelta()
-    return Windows(calibrate_from - select.to_pytimedelta(), calibrate_from, train_before)
-
-
-def assign(rows: pd.DataFrame, windows: Windows) -> Parts:
-    """Which rows each window may use: those whose label was mature when the window after it began."""
-    as_of, matured = rows["as_of"], rows["matured_at"]
-    select_from, calibrate_from = pd.Timestamp(windows.select_from), pd.Timestamp(windows.calibrate_from)
-    return Parts(
-        fit=((as_of < select_from) & (matured <= select_from)).to_numpy(),
-        select=((as_of >= select_from) & (as_of < calibrate_from) & (matured <= calibrate_from)).to_numpy(),
-        calibrate=(as_of >= calibrate_from).to_numpy(),
-    )
 
 
 def matrix(frame: pd.DataFrame, features: tuple[str, ...]) -> npt.NDArray[np.float32]:
@@ -268,21 +197,6 @@ def _data(spec: TargetSpec, rows: pd.DataFrame) -> xgb.DMatrix:
         weight=weight / weight.mean(),
         feature_names=list(spec.features),
     )
-
-
-def _enough(spec: TargetSpec, rows: pd.DataFrame, parts: Parts) -> None:
-    label = rows["label"].to_numpy(float)
-    counts = {
-        name: (int(label[mask].sum()), int(mask.sum() - label[mask].sum()))
-        for name, mask in (("fit", parts.fit), ("select", parts.select), ("calibrate", parts.calibrate))
-    }
-    if any(min(pair) < LEAST_POSITIVES for pair in counts.values()):
-        told = ", ".join(f"{name} {happened} and {not_so}" for name, (happened, not_so) in counts.items())
-        raise TooLittleHistory(
-            f"{spec.name}: rows that happened and that did not, per window: {told}; each needs {LEAST_POSITIVES} "
-            "of both. "
-            "No model was fitted and the champion, if any, stays. Bring more history or choose a later day."
-        )
 
 
 def _about(

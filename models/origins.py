@@ -12,11 +12,11 @@ import numpy as np
 import pandas as pd
 
 from models import fit as fitting
-from models import peers
-from models.fit import TooLittleHistory
+from models import peers, windows
 from models.model import Model
 from models.predict import HAPPENED, probability
 from models.target import TargetSpec
+from models.windows import TooLittleHistory
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +69,7 @@ def walk(
         model = _model(spec, learned, start, origins, seed)
         part = rows[inside].copy()
         part["probability"] = probability(spec, model, part)
-        part["logistic"] = peers.logistic(fitting.trainable(spec, learned, start), part, spec.features)
+        part["logistic"] = peers.logistic(windows.trainable(spec, learned, start), part, spec.features)
         pieces.append(part)
         origins.append(Origin(start, end, model, len(learned)))
         log.info(

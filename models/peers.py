@@ -8,8 +8,7 @@ import pandas as pd
 
 Array = npt.NDArray[np.float64]
 
-ITERATIONS = 300
-SEED = 7
+ITERATIONS = 100
 
 
 def logistic(fit_on: pd.DataFrame, score_on: pd.DataFrame, features: tuple[str, ...]) -> Array:
@@ -26,7 +25,7 @@ def logistic(fit_on: pd.DataFrame, score_on: pd.DataFrame, features: tuple[str, 
     model = make_pipeline(
         SimpleImputer(strategy="median", add_indicator=True),
         StandardScaler(),
-        LogisticRegression(max_iter=ITERATIONS, random_state=SEED),
+        LogisticRegression(solver="newton-cholesky", max_iter=ITERATIONS),
     )
     model.fit(
         fit_on[columns].to_numpy(np.float64),

@@ -22,7 +22,7 @@ Array = npt.NDArray[np.float64]
 QUANTILES = (0.1, 0.5, 0.9)
 LONGEST_DAYS = 45.0
 LEAST_ROWS = 400
-ROUNDS = 120
+ROUNDS = 80
 LATER_SHARE = 0.25
 DAY_SECONDS = 86_400
 
@@ -97,7 +97,8 @@ def _grow(rows: pd.DataFrame, target: Array, features: tuple[str, ...], seed: in
         "quantile_alpha": list(QUANTILES),
         "tree_method": "hist",
         "learning_rate": 0.08,
-        "max_depth": 5,
+        "max_depth": 4,
+        "max_bin": 64,
         "min_child_weight": 20,
         "subsample": 0.8,
         "colsample_bytree": 0.5,

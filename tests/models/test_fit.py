@@ -4,11 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models import fit
-from models.fit import ImmatureLabels, Params, TooLittleHistory
+from models import fit, windows
+from models.fit import Params
 from models.judge import average_precision
 from models.model import FeatureMissing
 from models.predict import probability
+from models.windows import ImmatureLabels, TooLittleHistory
 from tests.models.conftest import TRAIN_BEFORE, make_book, mature, toy_spec
 
 
@@ -62,13 +63,13 @@ def test_too_few_outcomes_are_counted_and_nothing_is_fitted(spec, book):
 
 
 def test_windows_follow_each_other_and_no_label_crosses_into_the_next(spec, book):
-    rows = fit.trainable(spec, mature(book, TRAIN_BEFORE), TRAIN_BEFORE)
-    windows = fit.split(rows, TRAIN_BEFORE, spec.label_lag)
-    parts = fit.assign(rows, windows)
-    assert windows.select_from < windows.calibrate_from < windows.train_before
-    assert rows.loc[parts.fit, "matured_at"].max() <= pd.Timestamp(windows.select_from)
-    assert rows.loc[parts.select, "matured_at"].max() <= pd.Timestamp(windows.calibrate_from)
-    assert rows.loc[parts.select, "as_of"].min() >= pd.Timestamp(windows.select_from)
+    rows = windows.trainable(spec, mature(book, TRAIN_BEFORE), TRAIN_BEFORE)
+    spans = windows.split(rows, TRAIN_BEFORE, spec.label_lag)
+    parts = windows.assign(rows, spans)
+    assert spans.select_from < spans.calibrate_from < spans.train_before
+    assert rows.loc[parts.fit, "matured_at"].max() <= pd.Timestamp(spans.select_from)
+    assert rows.loc[parts.select, "matured_at"].max() <= pd.Timestamp(spans.calibrate_from)
+    assert rows.loc[parts.select, "as_of"].min() >= pd.Timestamp(spans.select_from)
     assert not (parts.fit & parts.select).any()
     assert not (parts.select & parts.calibrate).any()
 
@@ -103,5 +104,5 @@ def test_same_rows_and_seed_give_the_same_model_in_any_order(spec, book):
 def test_what_has_already_happened_is_not_learned_from(spec, book):
     rows = mature(book, TRAIN_BEFORE)
     past = rows.head(5).assign(slack_days=-1.0, label=1.0)
-    kept = fit.trainable(spec, pd.concat([rows, past]), TRAIN_BEFORE)
+    kept = windows.trainable(spec, pd.concat([rows, past]), TRAIN_BEFORE)
     assert len(kept) == len(rows)

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from models import origins
-from models.fit import TooLittleHistory
+from models.windows import TooLittleHistory
 from tests.models.conftest import make_book, mature
 
 BEFORE = datetime(2025, 5, 15, tzinfo=UTC)
