@@ -115,25 +115,46 @@ def predict(
     seed: int = SEED,
     most: int = frames.MOST_ROWS,
 ) -> tuple[pd.DataFrame, list[origins.Origin]]:
-    """Every subject of the test period with its forecast, its peers' and its outcome, and the origins that were walked.
+    """``learnable`` and ``walk`` in one."""
+    learning = learnable(lake, spec, period, known_until, seed=seed, most=most)
+    return walk(spec, learning, period, known_until, seed=seed)
 
-    Rows: SUBJECT_COLUMNS, features, probability, logistic, rule, abstained, abstain_reason, and the outcome as known by
-    ``known_until`` (label NaN where it does not count or is not known). Raises BacktestError where a period is empty.
-    """
+
+def learnable(
+    lake: Lake,
+    spec: TargetSpec,
+    period: Period,
+    known_until: datetime,
+    *,
+    seed: int = SEED,
+    most: int = frames.MOST_ROWS,
+) -> frames.Learnable:
+    """Feature rows of the past and of the test period. Raises BacktestError where the source has no such subjects."""
     begin = frames.first_known(lake, spec)
     if begin is None:
         raise BacktestError(
             f"The source delivers no {spec.subject_table}, which {spec.name} is about. Choose another target."
         )
-    learning = frames.learnable(
+    found = frames.learnable(
         lake, spec, begin + spec.warm_up, period.test_before, whole_from=period.train_before, seed=seed, most=most
     )
-    asked = learning.rows[learning.rows["as_of"] >= pd.Timestamp(period.train_before)].reset_index(drop=True)
-    if asked.empty:
+    if not (found.rows["as_of"] >= pd.Timestamp(period.train_before)).any():
         raise BacktestError(
             f"{spec.name}: no subject between {period.train_before:%Y-%m-%d} and {period.test_before:%Y-%m-%d}. "
             f"The source tells from {begin:%Y-%m-%d} to {known_until:%Y-%m-%d}."
         )
+    return found
+
+
+def walk(
+    spec: TargetSpec, learning: frames.Learnable, period: Period, known_until: datetime, *, seed: int = SEED
+) -> tuple[pd.DataFrame, list[origins.Origin]]:
+    """Every subject of the test period with its forecast, its peers' and its outcome, and the origins that were walked.
+
+    Rows: SUBJECT_COLUMNS, features, probability, logistic, rule, abstained, abstain_reason, and the outcome as known by
+    ``known_until`` (label NaN where it does not count or is not known).
+    """
+    asked = learning.rows[learning.rows["as_of"] >= pd.Timestamp(period.train_before)].reset_index(drop=True)
     predicted, walked = origins.walk(spec, asked, learning.known_at, period.train_before, period.test_before, seed=seed)
     outcomes = learning.outcomes(known_until)[[*frames.KEY_COLUMNS, *frames.OUTCOME_COLUMNS]]
     return predicted.merge(outcomes, on=list(frames.KEY_COLUMNS), how="left"), walked

@@ -31,6 +31,7 @@ def page(judged: Mapping[str, Any]) -> str:
         _figure(_reliability(judged), "Ten groups of equal weight: forecast against what happened."),
         _figure(_months(judged), "Month by month: mean forecast (blue) beside the share that happened (dark)."),
         "<h2>How early?</h2>", _lead_time(judged),
+        _window(judged),
         "<h2>Snapshot by snapshot</h2>", _slices(judged["by_snapshot"], "snapshot"),
         "<h2>Month by month</h2>", _slices(judged["by_month"], "month"),
         "<h2>What each model was learned from</h2>", _origins(judged),
@@ -87,6 +88,17 @@ def _lead_time(judged: Mapping[str, Any]) -> str:
     return _table(
         head,
         [[f"{entry['threshold']:.2f}", *[_number(entry[name]) for name in names]] for entry in judged["lead_time"]],
+    )
+
+
+def _window(judged: Mapping[str, Any]) -> str:
+    found = judged["date_window"]
+    if not found:
+        return ""
+    return (
+        f"<h2>The date window</h2><p>Of what came, {found['covered']:.1%} came between the 10 % and the 90 % date (80 is "
+        f"meant), {found['before']:.1%} before and {found['after']:.1%} after. Half of the windows are at most "
+        f"{found['median_width_days']:.1f} days wide.</p>"
     )
 
 

@@ -58,6 +58,7 @@ def build(
         ),
         "lead_time": [judge.lead_time(judged, threshold) for threshold in sorted({spec.threshold, 0.5, LEAST_TO_TELL})],
         "curves": {name: curve(score, label, weight) for name, score in scores.items()},
+        "date_window": date_window(judged),
         "origins": [_origin(origin) for origin in walked],
     }
 
@@ -81,6 +82,22 @@ def blocks(spec: TargetSpec, rows: pd.DataFrame) -> list[str]:
     if spec.block == "seller":
         return [str(seller) for seller in rows["subject_id"]]
     return [str(week) for week in rows["as_of"].dt.strftime("%G-%V")]
+
+
+def date_window(rows: pd.DataFrame) -> dict[str, float] | None:
+    """How often parcels came between p10 and p90, of those that came; None where the target has no date window."""
+    if "p10" not in rows or not rows["ended_at"].notna().any():
+        return None
+    came = rows[rows["ended_at"].notna() & rows["p10"].notna()]
+    inside = (came["ended_at"] >= came["p10"]) & (came["ended_at"] <= came["p90"])
+    width = (came["p90"] - came["p10"]).dt.total_seconds() / 86_400
+    return {
+        "rows": float(len(came)),
+        "covered": float(np.average(inside, weights=came["weight"])),
+        "before": float(np.average(came["ended_at"] < came["p10"], weights=came["weight"])),
+        "after": float(np.average(came["ended_at"] > came["p90"], weights=came["weight"])),
+        "median_width_days": float(width.median()),
+    }
 
 
 def curve(score: np.ndarray[Any, Any], label: np.ndarray[Any, Any], weight: np.ndarray[Any, Any]) -> list[list[float]]:

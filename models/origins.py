@@ -70,6 +70,8 @@ def walk(
         part = rows[inside].copy()
         part["probability"] = probability(spec, model, part)
         part["logistic"] = peers.logistic(windows.trainable(spec, learned, start), part, spec.features)
+        if model.window is not None:
+            part = part.join(model.window.dates(part))
         pieces.append(part)
         origins.append(Origin(start, end, model, len(learned)))
         log.info(
