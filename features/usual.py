@@ -18,9 +18,10 @@ from features.spec import ORDER_KEYS, Feature, FeatureGroup
 WINDOWS = (7, 28, 90)
 RATE_PRIOR = 20.0  # the parent's cases that the own are mixed with
 DURATION_PRIOR = 10.0
-_RATES = ("orders", "matured", "matured_late", "dispatched", "dispatched_late")
+_RATES = ("orders", "matured", "matured_late", "dispatched", "dispatched_late", "delivered", "delivered_late")
+_TRANSIT = tuple(name for name in DURATION_SUMS if name.startswith("transit"))
 ROLLED = (
-    Window(7, _RATES),
+    Window(7, (*_RATES, *_TRANSIT)),
     Window(28, (*_RATES, *DURATION_SUMS)),
     Window(90, (*_RATES, *DURATION_SUMS)),
     Window(ALWAYS, FLOWS),
@@ -60,6 +61,14 @@ def _declare(scope: Scope) -> tuple[Feature, ...]:
         )
         for days in WINDOWS
     ]  # fmt: skip
+    features += [
+        Feature(
+            f"{name}_delivered_late_share_{days}d", "share of deliveries, 0 to 1",
+            f"deliveries of {says} that came too late, drawn towards the platform's share",
+            f"{says} is not known, or nothing was delivered on the platform in the window", reason, days, (0.0, 1.0),
+        )
+        for days in (7, 28)
+    ]  # fmt: skip
     for days in (28, 90):
         features += [
             Feature(
@@ -93,6 +102,9 @@ def _declare(scope: Scope) -> tuple[Feature, ...]:
         Feature(f"{name}_dispatched_late_share_28d", "share of hand-overs, 0 to 1",
                 f"hand-overs of {says} after the dispatch limit, drawn towards the platform's share",
                 f"{says} is not known, or nothing with a limit was handed over", reason, 28, (0.0, 1.0)),
+        Feature(f"{name}_transit_trend_ratio_7d", "usual transit of 7 days over that of 28",
+                f"whether parcels of {says} take longer than before",
+                f"{says} is not known, or nothing was delivered on the platform in 7 days", reason, 7, (0.0, 1e3)),
         Feature(f"{name}_handling_hours_28d", "hours", f"usual time from approval to hand-over at {says} (median)",
                 nothing, reason, 28, (0.0, 1e5)),
     ]  # fmt: skip
@@ -129,6 +141,10 @@ def _shares() -> dict[str, Column]:
     parent = ratio(F.col("p_dispatched_late_28d"), F.col("p_dispatched_28d"))
     own = (F.col("dispatched_late_28d"), F.col("dispatched_28d"))
     values["dispatched_late_share_28d"] = shrunk(*own, parent, RATE_PRIOR)
+    for days in (7, 28):
+        parent = ratio(F.col(f"p_delivered_late_{days}d"), F.col(f"p_delivered_{days}d"))
+        own = (F.col(f"delivered_late_{days}d"), F.col(f"delivered_{days}d"))
+        values[f"delivered_late_share_{days}d"] = shrunk(*own, parent, RATE_PRIOR)
     for name in ("overdue", "unshipped"):
         parent = ratio(F.col(f"p_{name}_now"), F.col("p_open_now"))
         values[f"{name}_share"] = shrunk(F.col(f"{name}_now"), F.col("open_now"), parent, RATE_PRIOR)
@@ -141,6 +157,7 @@ def _with_times(rows: DataFrame) -> DataFrame:
         for name in ("transit", "total"):
             rows = with_fit(rows, name, suffix, DURATION_PRIOR)
     rows = with_fit(rows, "handling", "_28d", DURATION_PRIOR)
+    rows = with_fit(rows, "transit", "_7d", DURATION_PRIOR)
     handed = F.col("handed_over_at").isNotNull()
     started = F.coalesce("handed_over_at", "approved_at", "created_at")
     stage = {
@@ -158,7 +175,10 @@ def _with_times(rows: DataFrame) -> DataFrame:
 
 
 def _times() -> dict[str, Column]:
-    values = {"handling_hours_28d": F.exp("handling_mean_28d")}
+    values = {
+        "handling_hours_28d": F.exp("handling_mean_28d"),
+        "transit_trend_ratio_7d": F.exp(F.col("transit_mean_7d") - F.col("transit_mean_28d")),
+    }
     left, elapsed = F.col("left"), F.col("elapsed")
     for suffix in ("_28d", "_90d"):
         so_far, then = F.col(f"so_far{suffix}"), F.col(f"then{suffix}")

@@ -28,7 +28,7 @@ def rebuilt(spark: SparkSession, folder: Path, world: World, asked: DataFrame, t
 
 
 @pytest.mark.parametrize("target", TARGETS)
-@settings(max_examples=3, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=2, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(cut=CUTS, seed=st.integers(0, 10_000))
 def test_another_future_changes_no_feature(
     spark: SparkSession, tmp_path: Path, world: World, built: dict[str, Built], target: str, cut: datetime, seed: int
