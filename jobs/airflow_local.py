@@ -45,6 +45,15 @@ class TaskState:
     seconds: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class RunState:
+    """One run of a DAG as the scheduler sees it."""
+
+    dag_id: str
+    run_id: str
+    state: str
+
+
 class LocalAirflow:
     """A running Airflow. ``url`` is its UI and REST API; all admins, because only this machine can reach it."""
 
@@ -98,10 +107,10 @@ class LocalAirflow:
             raise AirflowError(f"{dag_id} could not be triggered: {answer.text}")
         return str(answer.json()["dag_run_id"])
 
-    def runs(self) -> list[tuple[str, str, str]]:
-        """(dag_id, run_id, state) of every run, oldest first."""
+    def runs(self) -> list[RunState]:
+        """Every run, oldest first."""
         found = self._get("/api/v2/dags/~/dagRuns", limit=100, order_by="id")["dag_runs"]
-        return [(run["dag_id"], run["dag_run_id"], run["state"]) for run in found]
+        return [RunState(run["dag_id"], run["dag_run_id"], run["state"]) for run in found]
 
     def tasks(self) -> list[TaskState]:
         """Every task instance of every run that has begun or ended, oldest first."""

@@ -31,7 +31,8 @@ from settings import Settings
 FOLLOWED_DAGS = ("ingest", "train", "predict_and_notify", "rebuild")
 BAD_STATES = ("failed", "up_for_retry", "upstream_failed")
 MARKS = {"success": "✓", "skipped": "–", "running": "…"}
-GIVE_UP_SECONDS = 3600
+OPEN_STATES = ("queued", "running")
+IDLE_SECONDS = 60
 CONSOLE_PORT = 8765
 
 
@@ -104,7 +105,7 @@ def _wait(airflow: LocalAirflow, out: Console) -> None:
 def _follow(airflow: LocalAirflow, settings: Settings, day: date, started: datetime, out: Console) -> None:
     """Print each task as it begins and ends, until the day has been sent. Raises DemoError on the first failure."""
     seen: dict[tuple[str, str, str], str] = {}
-    begun = time.monotonic()
+    begun = busy_at = time.monotonic()
     with out.status("The scheduler is at work ...") as status:
         while True:
             for task in airflow.tasks():
@@ -118,8 +119,9 @@ def _follow(airflow: LocalAirflow, settings: Settings, day: date, started: datet
             status.update(f"{', '.join(running) or 'waiting for the scheduler'} ({time.monotonic() - begun:.0f} s)")
             if not running and _was_sent(settings, day, started):
                 return
-            if time.monotonic() - begun > GIVE_UP_SECONDS:
-                raise DemoError(f"the day was not sent within {GIVE_UP_SECONDS} s. Airflow's log: {airflow.log}")
+            busy_at = time.monotonic() if running or any(run.state in OPEN_STATES for run in airflow.runs()) else busy_at
+            if time.monotonic() - busy_at > IDLE_SECONDS:
+                raise DemoError(f"the scheduler has nothing left to do, and {day} was not sent. Its log: {airflow.log}")
             time.sleep(1)
 
 
