@@ -72,7 +72,8 @@ def run(
         challenger, verdict = _judged(spec, learning, train_before, served, seed)
     except TooLittleHistory as short:
         return StepReport("done", str(short), {"rows": len(learning.rows)}, lake.versions_read)
-    promotion = registry.promote_if_better(challenger, verdict, seen_at=now)
+    by_rule = replace(challenger, share=dict.fromkeys(spec.snapshots, 0.0))
+    promotion = registry.promote_if_better(challenger, verdict, by_rule=by_rule, seen_at=now)
     return _report(spec, learning, verdict, promotion, lake)
 
 

@@ -19,6 +19,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from fasteners import InterProcessLock
+
 from models import model as stored
 from models.model import CARD, Model
 
@@ -106,8 +108,12 @@ class Registry:
             Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
         logging.getLogger("alembic").setLevel(logging.WARNING)
         logging.getLogger("mlflow").setLevel(logging.WARNING)
-        self._client = MlflowClient(tracking_uri=url, registry_uri=url)
         self._artifacts = artifacts.resolve()
+        self._artifacts.mkdir(parents=True, exist_ok=True)
+        # The first contact makes MLflow's tables; two processes doing so at once break each other.
+        with InterProcessLock(self._artifacts / "registry.lock"):
+            self._client = MlflowClient(tracking_uri=url, registry_uri=url)
+            self._client.search_registered_models(max_results=1)
 
     def has_champion(self, target: str) -> bool:
         """Whether a model is in service. Reads the database alone."""
@@ -129,9 +135,17 @@ class Registry:
             )
         return Served(str(version.version), stored.load(folder, version.tags.get(DIGEST, "")))
 
-    def promote_if_better(self, challenger: Model, verdict: Verdict, *, seen_at: datetime) -> Promotion:
-        """Register a challenger, and move the alias to it only if ``weigh`` says so. Its reason is kept either way."""
+    def promote_if_better(
+        self, challenger: Model, verdict: Verdict, *, by_rule: Model | None = None, seen_at: datetime
+    ) -> Promotion:
+        """Register a challenger, and move the alias to it only if ``weigh`` says so. Its reason is kept either way.
+
+        by_rule: the same model with the rule speaking alone. It goes into service where nothing is yet and the
+        challenger does not beat the rule: a target without any model would warn nobody.
+        """
         promoted, reason = weigh(verdict)
+        if not promoted and by_rule is not None and verdict.champion is None and not verdict.champion_missing:
+            challenger, promoted, reason = by_rule, True, f"{reason}, calibrated, until a model beats it"
         version = self._register(challenger, verdict, seen_at)
         self._client.set_model_version_tag(challenger.target, version, "promoted", str(promoted).lower())
         self._client.set_model_version_tag(challenger.target, version, "reason", reason)
