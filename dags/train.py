@@ -54,7 +54,7 @@ def train() -> None:
         except submit.StepHeld as reason:
             raise AirflowFailException(str(reason)) from reason
 
-    @task(outlets=[CHAMPION_READY], trigger_rule="all_done_min_one_success")
+    @task(outlets=[CHAMPION_READY], trigger_rule="none_failed_min_one_success")
     def announce(*, outlet_events: Any = None) -> None:
         outlet_events[CHAMPION_READY].extra = {}
 
