@@ -24,9 +24,9 @@ from features import (
     scopes,
     week,
 )  # fmt: skip
-from features.history import series_rows
 from features.known import Known, span_of
 from features.order_base import order_base
+from features.series_rows import series_rows
 from features.spec import ORDER_KEYS, SERIES_KEYS, Feature, FeatureError, FeatureGroup
 from lake.store import Lake
 

@@ -7,11 +7,14 @@ defined on a bounded stretch of days, so that a daily run and a backtest over ye
 from __future__ import annotations
 
 import atexit
+import contextlib
 import shutil
+import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -24,7 +27,7 @@ LONGEST_JOURNEY_DAYS = 120  # a fact whose first record is older than this is le
 OPEN_DAYS = 180  # an order is no longer watched this long after it was recorded
 HISTORY_DAYS = LONGEST_WINDOW_DAYS + LONGEST_JOURNEY_DAYS + 1
 WORK = "_work"
-BUYER_DAYS = 365  # how far a buyer's own history reaches back
+KEPT_SECONDS = 24 * 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +60,10 @@ class Known:
         """A frame that several groups need, computed at the first call and kept for the life of the process.
 
         It is kept as files under the lake's ``_work`` folder: the embedded engine has no cache of its own, and
-        a cluster sees the same folder. The files go when the process ends.
+        a cluster sees the same folder. The files go when the process ends; what a killed process left goes a day later.
         """
         if name not in self._kept:
+            _sweep(Path(self.lake.root) / WORK)
             path = f"{self.lake.root}/{WORK}/{uuid.uuid4().hex}"
             atexit.register(shutil.rmtree, path, ignore_errors=True)
             frame = make()
@@ -67,6 +71,14 @@ class Known:
             # The schema is given because a frame without rows leaves no file to read it from.
             self._kept[name] = self.lake.spark.read.schema(frame.schema).parquet(path)
         return self._kept[name]
+
+
+def _sweep(work: Path) -> None:
+    """Remove kept frames of processes that were killed: nothing here is needed for longer than one step."""
+    for left in work.iterdir() if work.is_dir() else ():
+        with contextlib.suppress(OSError):  # another process may sweep at the same moment
+            if time.time() - left.stat().st_mtime > KEPT_SECONDS:
+                shutil.rmtree(left, ignore_errors=True)
 
 
 def span_of(lake: Lake, subjects: DataFrame) -> Known | None:

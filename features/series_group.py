@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pyspark.sql import DataFrame
 
-from features.history import Kernel, series_rows
+from features.history import Kernel
 from features.known import Known
+from features.series_rows import series_rows
 from features.spec import SERIES_KEYS, Feature, FeatureGroup
 
 
