@@ -96,7 +96,7 @@ def _window(judged: Mapping[str, Any]) -> str:
     if not found:
         return ""
     return (
-        f"<h2>The date window</h2><p>Of what came, {found['covered']:.1%} came between the 10 % and the 90 % date (80 is "
+        f"<h2>The date window</h2><p>Of what came, {found['covered']:.1%} came between the 10 % and 90 % date (80 is "
         f"meant), {found['before']:.1%} before and {found['after']:.1%} after. Half of the windows are at most "
         f"{found['median_width_days']:.1f} days wide.</p>"
     )

@@ -40,19 +40,21 @@ class Params:
     """How trees are grown. Rounds are found by early stopping."""
 
     learning_rate: float = 0.05
-    depth: int = 4
+    depth: int = 6
     child_weight: float = 20.0
     l2: float = 5.0
     row_share: float = 0.7
-    column_share: float = 0.5
-    parallel_trees: int = 4
+    column_share: float = 0.3
+    parallel_trees: int = 2
     most_rounds: int = 400
     patience: int = 40
     threads: int = 2
 
 
 FEW_POSITIVES = Params()
-MANY_POSITIVES = Params(depth=8, child_weight=50.0, l2=1.0, row_share=0.8, parallel_trees=1, most_rounds=600)
+MANY_POSITIVES = Params(
+    depth=8, child_weight=50.0, l2=1.0, row_share=0.8, column_share=0.5, parallel_trees=1, most_rounds=600
+)
 
 
 def fit(
