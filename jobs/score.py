@@ -12,16 +12,19 @@ import argparse
 import json
 import logging
 from datetime import date, datetime
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 from pyspark.sql import functions as F
 
+from features import catalog
 from jobs import evidence
 from jobs.context import Context, StepReport, open_lake
 from jobs.record import recorded
 from lake.engine import is_embedded
+from lake.gates import Gates
 from lake.store import Lake, as_of
 from models import explain, frames, predict, target
 from models.registry import Registry, Served
@@ -51,22 +54,26 @@ def main(context: Context, options: argparse.Namespace) -> StepReport:
             box.report = StepReport("idle", f"{spec.name}: no model is in service. Run train for this target first.")
             return box.report
         with open_lake(context.settings) as lake:
-            box.report = run(lake, spec, context.day, served, embedded=is_embedded(context.settings.spark_remote))
+            embedded = is_embedded(context.settings.spark_remote)
+            box.report = run(lake, spec, context.day, served, docs=context.settings.data_docs, embedded=embedded)
         return box.report
 
 
-def run(lake: Lake, spec: TargetSpec, day: date, served: Served, *, embedded: bool = True) -> StepReport:
-    """Score every subject of ``day``. idle where the source has none of the target's tables. Counts: scored,
-    abstained, candidates.
+def run(lake: Lake, spec: TargetSpec, day: date, served: Served, *, docs: Path, embedded: bool = True) -> StepReport:
+    """Score every subject of ``day``. idle where the source has none of the target's tables, held where a feature is
+    outside its bounds. Counts: scored, abstained, candidates. docs: where the gate's page goes.
     """
     if not lake.exists(spec.subject_table):
         return StepReport("idle", f"{spec.name}: the source has no {spec.subject_table}; nothing to score")
     version = build_features(lake, spec, day)
+    refused = gate(lake, spec, day, docs)
+    if refused:
+        return StepReport("held", refused, versions=lake.versions_read)
     scored = score(lake, spec, day, served, embedded=embedded)
-    lake.replace_days(f"scores_{spec.name}", lake.spark.createDataFrame(scored), day, day)
+    lake.replace_days(f"scores_{spec.name}", lake.frame(scored), day, day)
     chosen = scored.filter(_is_candidate(spec, scored))
     candidates = told(lake, spec, as_of(day), served, chosen)
-    lake.replace_days(f"candidates_{spec.name}", lake.spark.createDataFrame(candidates), day, day)
+    lake.replace_days(f"candidates_{spec.name}", lake.frame(candidates), day, day)
     counts = {
         "scored": scored.num_rows,
         "abstained": sum(1 for quiet in scored.column("abstained").to_pylist() if quiet),
@@ -82,6 +89,24 @@ def build_features(lake: Lake, spec: TargetSpec, day: date) -> int:
     subjects = spec.subjects_at(lake, as_of(day))
     rows = frames.features_of(lake, spec, subjects).select(*frames.SUBJECT_COLUMNS, *spec.features)
     return lake.replace_days(f"features_{spec.name}", rows.withColumn("day", F.lit(day)), day, day)
+
+
+def gate(lake: Lake, spec: TargetSpec, day: date, docs: Path) -> str:
+    """Why the day's features must not reach the model; empty where they may. A day without subjects passes."""
+    name = f"features_{spec.name}"
+    rows = lake.day(name, day)
+    if rows.isEmpty():
+        return ""
+    gates = Gates(docs / "score" / f"{spec.name}_{day}")
+    declared = [feature for feature in catalog.features_of(spec.built_as) if feature.name in spec.features]
+    verdict = gates.features(name, rows, [(feature.name, feature.allowed, True) for feature in declared])
+    page = gates.build_page()
+    if verdict.passed:
+        return ""
+    return (
+        f"{name}, {day}: {'; '.join(verdict.failures)}. Nothing was scored and the features stay in the lake for a "
+        f"look. Mend the source or the feature and run score again. The gate's page: {page}"
+    )
 
 
 def score(lake: Lake, spec: TargetSpec, day: date, served: Served, *, embedded: bool = True) -> pa.Table:
@@ -120,7 +145,7 @@ def _features_of(lake: Lake, spec: TargetSpec, chosen: pa.Table, moment: datetim
     """Feature rows of the chosen subjects with their probability, in the order of ``chosen``."""
     wanted: pd.DataFrame = chosen.select(["subject_id", "sku_id", "probability"]).to_pandas()
     wanted["sku_id"] = wanted["sku_id"].fillna("")
-    keys = lake.spark.createDataFrame(chosen.select(["subject_id"]).group_by("subject_id").aggregate([]))
+    keys = lake.frame(chosen.select(["subject_id"]).group_by("subject_id").aggregate([]))
     day_rows = lake.day(f"features_{spec.name}", (pd.Timestamp(moment) - pd.Timedelta(days=1)).date())
     rows = frames.to_pandas(day_rows.join(keys, "subject_id", "left_semi").drop("day"))
     return wanted.merge(rows, on=["subject_id", "sku_id"], how="left")

@@ -15,6 +15,7 @@ import pyarrow as pa
 from deltalake import DeltaTable
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
+from pyspark.sql.pandas.types import from_arrow_schema
 from pyspark.sql.types import (
     BooleanType,
     DataType,
@@ -99,6 +100,12 @@ class Lake:
     def day(self, name: str, day: date) -> DataFrame:
         """One day's partition of a table. Raises LakeError where there is no such table."""
         return self.read(name).where(F.col(PARTITION) == F.lit(day))
+
+    def frame(self, rows: pa.Table) -> DataFrame:
+        """An Arrow table as a frame. One without rows keeps its columns, which Spark by itself refuses."""
+        if rows.num_rows:
+            return self.spark.createDataFrame(rows)
+        return self.spark.createDataFrame([], from_arrow_schema(rows.schema))
 
     def replace_days(self, name: str, frame: DataFrame, first: date, last: date) -> int:
         """Make ``frame`` the whole content of days ``first`` to ``last`` (inclusive). Returns the new version.

@@ -72,7 +72,7 @@ def learnable(
     if before > whole_from:
         taken = taken.unionByName(subjects.where(F.col("as_of") >= F.lit(whole_from)))
     # Kept in memory: every feature group starts from the subjects, and working them out anew for each took minutes.
-    taken = lake.spark.createDataFrame(taken.toArrow())
+    taken = lake.frame(taken.toArrow())
     features = features_of(lake, spec, taken).select(*SUBJECT_COLUMNS, *spec.features)
     return Learnable(lake, spec, taken, to_pandas(features))
 

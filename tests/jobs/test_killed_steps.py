@@ -1,0 +1,117 @@
+"""A step killed anywhere and run again ends in the same tables, and nobody is told twice."""
+
+from __future__ import annotations
+
+import mailbox
+import os
+import random
+import shutil
+import signal
+import sqlite3
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from deltalake import DeltaTable
+
+from jobs import submit
+
+ROOT = Path(__file__).resolve().parents[2]
+DAY = "2026-03-01"
+STEPS = (
+    ("score", "--target", "late_delivery"),
+    ("score", "--target", "stock_out"),
+    ("decide",),
+    ("send",),
+)
+KILLS_PER_STEP = 2
+
+
+def environment(home: Path) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("BEFOREHAND_")}
+    return {**kept, "BEFOREHAND_HOME": str(home)}
+
+
+def run(home: Path, *arguments: str) -> None:
+    done = subprocess.run(
+        submit.command(*arguments), cwd=ROOT, env=environment(home), capture_output=True, text=True, check=False
+    )
+    assert done.returncode in {submit.DONE, submit.NOTHING_TO_DO}, f"{arguments}: {done.stdout}{done.stderr}"
+
+
+def kill_after(home: Path, seconds: float, *arguments: str) -> bool:
+    """Start a step and kill it with no warning. Returns whether it was still at work."""
+    child = subprocess.Popen(
+        submit.command(*arguments), cwd=ROOT, env=environment(home),
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    time.sleep(seconds)
+    was_running = child.poll() is None
+    child.send_signal(signal.SIGKILL)
+    child.wait()
+    return was_running
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with a world, its history and models in service, before its last day is scored."""
+    home = tmp_path_factory.mktemp("trained")
+    run(home, "simulate", "--orders", "2500")
+    run(home, "ingest", "--day", DAY, "--since", "2025-08-01")
+    run(home, "train", "--day", DAY, "--target", "late_delivery")
+    run(home, "train", "--day", DAY, "--target", "stock_out")
+    return home
+
+
+def rows(home: Path, name: str) -> list[dict[str, Any]]:
+    table = DeltaTable(home / "simulator" / "lake" / name).to_pyarrow_table()
+    return sorted(table.to_pylist(), key=lambda row: (row["subject_id"], row["sku_id"] or ""))
+
+
+def ended(home: Path) -> dict[str, Any]:
+    """Everything that a day leaves behind, without clocks and attempt numbers."""
+    with sqlite3.connect(home / "simulator" / "state.db") as db:
+        decisions = db.execute(
+            "SELECT day, kind, subject_id, sku_id, decision, reason, evidence FROM decisions ORDER BY 1, 2, 3, 4"
+        ).fetchall()
+        notices = db.execute("SELECT dedupe_key, kind, stage, state FROM notices ORDER BY 1").fetchall()
+        deliveries = db.execute("SELECT message_id, state FROM deliveries ORDER BY 1").fetchall()
+    names = [f"{table}_{target}" for table in ("scores", "candidates") for target in submit.TARGET_NAMES]
+    tables = {name: rows(home, name) for name in names}
+    return {**tables, "decisions": decisions, "notices": notices, "deliveries": deliveries}
+
+
+def letters(home: Path) -> list[str]:
+    box = mailbox.Maildir(home / "simulator" / "mailbox", create=False)
+    return sorted(str(letter["Message-ID"]) for letter in box)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_day_killed_at_every_step_ends_like_a_calm_one(trained: Path, tmp_path: Path) -> None:
+    calm, killed = tmp_path / "calm", tmp_path / "killed"
+    shutil.copytree(trained, calm)
+    shutil.copytree(trained, killed)
+    moments = random.Random(7)
+    hits = 0
+    for step in STEPS:
+        arguments = (step[0], "--day", DAY, *step[1:])
+        begun = time.monotonic()
+        run(calm, *arguments)
+        usual = time.monotonic() - begun
+        for _ in range(KILLS_PER_STEP):
+            hits += kill_after(killed, moments.uniform(0.2, 0.95) * usual, *arguments)
+        run(killed, *arguments)
+
+    assert hits >= len(STEPS), "the kills came too late to prove anything"
+    assert ended(killed) == ended(calm)
+    assert set(letters(killed)) == set(letters(calm)) != set()
+    repeated = len(letters(killed)) - len(set(letters(killed)))
+    assert repeated <= KILLS_PER_STEP * 4, "more than the open transactions were repeated"
+
+    before = ended(calm), letters(calm)
+    for step in STEPS:
+        run(calm, step[0], "--day", DAY, *step[1:])
+    assert (ended(calm), letters(calm)) == before, "the same day again changed something"
