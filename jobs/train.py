@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 SEED = 7
 FRESH_DAYS = 28  # a champion younger than this is left alone
 TEST_SHARE = 0.15
+MOST_ROWS = 100_000  # a fit is one of a night's steps: more rows took minutes longer than the night's mail should wait
 LEAST_JUDGED = 20  # positives in the test window
 
 
@@ -67,7 +68,7 @@ def run(
     if begin is None:
         return StepReport("idle", f"{spec.name}: the source has no {spec.subject_table}; nothing to learn from")
     begin = max(begin + spec.warm_up, train_before - spec.history)
-    learning = frames.learnable(lake, spec, begin, train_before, whole_from=train_before, seed=seed)
+    learning = frames.learnable(lake, spec, begin, train_before, whole_from=train_before, seed=seed, most=MOST_ROWS)
     try:
         challenger, verdict = _judged(spec, learning, train_before, served, seed)
     except TooLittleHistory as short:
