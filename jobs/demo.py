@@ -53,9 +53,10 @@ def main(context: Context, options: argparse.Namespace) -> StepReport:
     console: subprocess.Popen[bytes] | None = None
     try:
         _wait(airflow, out)
+        before = {run.run_id for run in airflow.runs()}
         conf = {"day": day.isoformat(), **({"since": since.isoformat()} if since else {})}
         airflow.trigger("ingest", conf)
-        _follow(airflow, settings, day, started, out)
+        _follow(airflow, settings, day, started, before, out)
         out.rule("done")
         out.print(summary.text(summary.read(settings, day)), highlight=False)
         if not options.once:
@@ -102,13 +103,18 @@ def _wait(airflow: LocalAirflow, out: Console) -> None:
     out.print(f"  Airflow is up after {time.monotonic() - begun:.0f} s", highlight=False)
 
 
-def _follow(airflow: LocalAirflow, settings: Settings, day: date, started: datetime, out: Console) -> None:
-    """Print each task as it begins and ends, until the day has been sent. Raises DemoError on the first failure."""
+def _follow(
+    airflow: LocalAirflow, settings: Settings, day: date, started: datetime, before: set[str], out: Console
+) -> None:
+    """Print each task as it begins and ends, until the day has been sent. Raises DemoError on the first failure.
+
+    before: ids of runs of an earlier demo in the same home, which are not this one's news.
+    """
     seen: dict[tuple[str, str, str], str] = {}
     begun = busy_at = time.monotonic()
     with out.status("The scheduler is at work ...") as status:
         while True:
-            for task in airflow.tasks():
+            for task in (task for task in airflow.tasks() if task.run_id not in before):
                 key = (task.dag_id, task.run_id, task.task_id)
                 if seen.get(key) != task.state and task.state in (*MARKS, *BAD_STATES):
                     seen[key] = task.state
