@@ -9,7 +9,7 @@ every table against its bounds, and replaces the day in the lake. Announces the 
 **When it is red**
 - *held*: a table is worse than its bound. The log's last line names the table, the day and the rows. Look at the
   Data Docs, mend the source, run the task again. The lake still holds what it held before.
-- *failed*: a file is missing or unreadable. The log says which. Nothing was written; run the task again when it is there.
+- *failed*: a file is missing or unreadable. The log says which. Nothing was written; run it again when it is there.
 
 Running it twice for a day is the same as running it once.
 """

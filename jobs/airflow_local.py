@@ -198,7 +198,7 @@ def start(home: Path, inherited: Mapping[str, str]) -> LocalAirflow:
     log = home / "standalone.log"
     with log.open("wb") as out:
         # Our own interpreter and a fixed command; a session of its own, so that its whole group can be ended.
-        process = subprocess.Popen(  # noqa: S603
+        process = subprocess.Popen(
             [sys.executable, "-m", "airflow", "standalone"],
             env=variables,
             cwd=ROOT,

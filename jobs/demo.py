@@ -73,7 +73,7 @@ def main(context: Context, options: argparse.Namespace) -> StepReport:
 
 
 def _prepare(settings: Settings, wanted: date | None, out: Console) -> tuple[date, date | None]:
-    """The data day, and the first day of history if the lake is empty. Writes the simulator's world if there is none."""
+    """The data day, and the first day of history if the lake is empty. Writes the simulator's world if need be."""
     if settings.source == "simulator" and not world.has_data(settings):
         with out.status("Writing a marketplace: buyers, sellers, parcels, stock ..."):
             simulate.write(settings, orders=DEMO_ORDERS, seed=DEMO_SEED)
@@ -125,7 +125,8 @@ def _follow(
             status.update(f"{', '.join(running) or 'waiting for the scheduler'} ({time.monotonic() - begun:.0f} s)")
             if not running and _was_sent(settings, day, started):
                 return
-            busy_at = time.monotonic() if running or any(run.state in OPEN_STATES for run in airflow.runs()) else busy_at
+            if running or any(run.state in OPEN_STATES for run in airflow.runs()):
+                busy_at = time.monotonic()
             if time.monotonic() - busy_at > IDLE_SECONDS:
                 raise DemoError(f"the scheduler has nothing left to do, and {day} was not sent. Its log: {airflow.log}")
             time.sleep(1)

@@ -1,4 +1,4 @@
-"""Which days a daily run must take: those just announced, and any that were ingested later than the last decided one."""
+"""Which days a daily run must take: those just announced, and those ingested later than the last decided one."""
 
 from __future__ import annotations
 

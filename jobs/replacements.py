@@ -63,7 +63,9 @@ def _differs(table: Table, rows: pa.Table, at: int, one: pa.RecordBatch) -> bool
     return bool(old != new)
 
 
-def _may_match(table: Table, batch: pa.RecordBatch, by_key: dict[Key, list[int]], by_origin: dict[Key, int]) -> pa.Array:
+def _may_match(
+    table: Table, batch: pa.RecordBatch, by_key: dict[Key, list[int]], by_origin: dict[Key, int]
+) -> pa.Array:
     """Rows worth a look one by one: the first key column is wanted, or the line is."""
     first = batch[table.key[0]]
     by_first = pc.is_in(first, pa.array(sorted({key[0] for key in by_key}, key=str), first.type))
@@ -77,6 +79,11 @@ def _with(rows: pa.Table, taken: dict[int, pa.RecordBatch]) -> pa.Table:
     ids = rows[ROW_ID]
     parts = []
     for at in range(rows.num_rows):
-        one = pa.Table.from_batches([taken[at]]).append_column(ROW_ID, ids.slice(at, 1)) if at in taken else rows.slice(at, 1)
+        corrected = at in taken
+        one = (
+            pa.Table.from_batches([taken[at]]).append_column(ROW_ID, ids.slice(at, 1))
+            if corrected
+            else rows.slice(at, 1)
+        )
         parts.append(one.cast(rows.schema))
     return pa.concat_tables(parts)

@@ -57,7 +57,7 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table of the contract. ``max_bad_share``: above it the day is held, because a table that bad is not a few bad rows."""
+    """A table of the contract. ``max_bad_share``: above it the day is held, as that is more than a few bad rows."""
 
     name: str
     what: str
@@ -267,7 +267,7 @@ REVIEWS = Table(
 
 DISPUTES = Table(
     "disputes",
-    "A claim as a history: one row when it is opened, one when it is closed, so that the end is not known at the start.",
+    "A claim as a history: a row when it is opened, a row when it is closed, so that the end is unknown at the start.",
     key=("dispute_id", "event"),
     event_time="event_at",
     columns=(

@@ -30,7 +30,7 @@ def lake(spark: SparkSession, tmp_path: Path) -> Lake:
 
 @pytest.fixture(scope="session")
 def real_data() -> Path:
-    """The folder of real data sets; tests that need it skip where it is absent, because its licences keep it out of the repo."""
+    """The folder of real data sets. Tests that need it skip where it is absent: licences keep it out of the repo."""
     if not REAL_DATA.is_dir():
         pytest.skip(f"real data is not here ({REAL_DATA.name}); it is not part of the repository")
     return REAL_DATA

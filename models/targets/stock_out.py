@@ -109,7 +109,8 @@ SPEC = TargetSpec(
     template="stock_out",
     benefit=1.0,
     cost=0.25,
-    threshold=0.5,
+    threshold=0.7,
     label_lag=timedelta(days=2),
     warm_up=timedelta(days=21),
+    block="seller",
 )
