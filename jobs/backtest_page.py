@@ -51,9 +51,8 @@ def _summary(judged: Mapping[str, Any]) -> str:
         f"had already happened, {rows['abstained']:,} where the engine would rather say nothing, "
         f"{rows['without_outcome']:,} "
         f"whose outcome does not count or is not known. It happened in {base:.1%} of what is judged (weighed).</p>"
-        "<p class=note>Intervals are 90 %, from a bootstrap over whole weeks. Forecasts made for one subject at "
-        "several "
-        "moments are separate rows.</p>"
+        f"<p class=note>Intervals are 90 %, from a bootstrap over whole {judged['block']}s. "
+        "Forecasts made for one subject at several moments are separate rows.</p>"
     )
 
 

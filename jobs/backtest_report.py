@@ -37,6 +37,7 @@ def build(
         "target": spec.name,
         "event": spec.event,
         "rule_says": spec.rule_says,
+        "block": spec.block,
         "train_before": train_before.isoformat(),
         "test_before": test_before.isoformat(),
         "rows": {

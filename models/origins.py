@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,8 @@ from models.target import TargetSpec
 from models.windows import TooLittleHistory
 
 log = logging.getLogger(__name__)
+
+LEAST_STRETCH = timedelta(days=14)
 
 KnownAt = Callable[[datetime], pd.DataFrame]
 
@@ -34,14 +36,15 @@ class Origin:
 
 
 def starts(train_before: datetime, test_before: datetime) -> list[datetime]:
-    """train_before, then the first of each month before test_before."""
+    """train_before, then the first of each month before test_before; one within a fortnight is passed over."""
     found = [train_before]
     at = train_before
     while True:
         at = at.replace(year=at.year + at.month // 12, month=at.month % 12 + 1, day=1)
         if at >= test_before:
             return found
-        found.append(at)
+        if at - found[-1] >= LEAST_STRETCH:
+            found.append(at)
 
 
 def walk(

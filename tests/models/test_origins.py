@@ -21,6 +21,8 @@ def test_origins_are_the_first_day_and_then_every_month():
     assert [start.date().isoformat() for start in origins.starts(BEFORE, datetime(2025, 8, 1, tzinfo=UTC))] == [
         "2025-05-15", "2025-06-01", "2025-07-01",
     ]  # fmt: skip
+    fortnight = origins.starts(datetime(2025, 5, 25, tzinfo=UTC), datetime(2025, 7, 2, tzinfo=UTC))
+    assert [start.month for start in fortnight] == [5, 7]
     assert len(origins.starts(datetime(2024, 12, 1, tzinfo=UTC), datetime(2025, 2, 1, tzinfo=UTC))) == 2
 
 
