@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -34,6 +35,7 @@ MARKS = {"success": "✓", "skipped": "–", "running": "…"}
 OPEN_STATES = ("queued", "running")
 IDLE_SECONDS = 60
 CONSOLE_PORT = 8765
+CONSOLE_SECONDS = 30
 
 
 class DemoError(RuntimeError):
@@ -42,7 +44,8 @@ class DemoError(RuntimeError):
 
 def main(context: Context, options: argparse.Namespace) -> StepReport:
     """Show the product. Raises DemoError with the failed task's last words where a task fails."""
-    signal.signal(signal.SIGTERM, _as_interrupt)
+    for polite in (signal.SIGINT, signal.SIGTERM):  # SIGINT too: a script's background job starts with it ignored
+        signal.signal(polite, _as_interrupt)
     out = Console()
     settings = context.settings
     started = datetime.now(UTC)
@@ -159,11 +162,20 @@ def _start_console(settings: Settings, inherited: dict[str, str], airflow_url: s
     log: Path = settings.home / "console.log"
     with log.open("wb") as file:
         # Our own interpreter and module.
-        return subprocess.Popen(  # noqa: S603
+        process = subprocess.Popen(
             [sys.executable, "-m", "console", "--port", port, "--airflow-url", airflow_url],
             env=inherited, cwd=ROOT, stdout=file, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
             start_new_session=True,
         )  # fmt: skip
+    for _ in range(CONSOLE_SECONDS):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", int(port))) == 0 and process.poll() is None:
+                return process
+        if process.poll() is not None:
+            break
+        time.sleep(1)
+    airflow_local.stop_tree(process)
+    raise DemoError(f"the day was sent, but the console did not start on port {port}; is it taken? Its log: {log}")
 
 
 def _where(out: Console, settings: Settings, airflow: LocalAirflow, *, open_now: bool) -> None:
