@@ -162,7 +162,7 @@ def _start_console(settings: Settings, inherited: dict[str, str], airflow_url: s
     log: Path = settings.home / "console.log"
     with log.open("wb") as file:
         # Our own interpreter and module.
-        process = subprocess.Popen(
+        process = subprocess.Popen(  # noqa: S603
             [sys.executable, "-m", "console", "--port", port, "--airflow-url", airflow_url],
             env=inherited, cwd=ROOT, stdout=file, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
             start_new_session=True,
