@@ -98,7 +98,7 @@ def lightgbm(spec: TargetSpec, rows: pd.DataFrame, walked: list[origins.Origin],
     found = np.full(len(rows), np.nan)
     for origin in walked:
         known = windows.trainable(spec, learning.known_at(origin.start), origin.start)
-        parts = windows.assign(known, windows.split(known, origin.start, spec.label_lag))
+        parts = windows.assign(known, windows.split(known, origin.start))
         settings = {"objective": "binary", "learning_rate": 0.05, "num_leaves": 31, "min_data_in_leaf": 50,
                     "feature_fraction": 0.5, "bagging_fraction": 0.7, "bagging_freq": 1, "lambda_l2": 5.0,
                     "verbosity": -1, "num_threads": 2, "seed": 7}  # fmt: skip

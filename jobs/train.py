@@ -109,7 +109,7 @@ def _test_from(spec: TargetSpec, mature: pd.DataFrame, train_before: datetime) -
             f"{spec.name}: no label is mature before {train_before:%Y-%m-%d}. Nothing was fitted; bring more history."
         )
     span = pd.Timestamp(train_before) - mature["as_of"].min()
-    width = min(max(TEST_SHARE * span, 1.5 * pd.Timedelta(spec.label_lag)), 0.3 * span).ceil("D")
+    width = min(max(TEST_SHARE * span, 1.5 * windows.usual_lag(mature)), 0.3 * span).ceil("D")
     found: datetime = train_before - width.to_pytimedelta()
     positives = int(mature.loc[mature["as_of"] >= pd.Timestamp(found), "label"].sum())
     if positives < LEAST_JUDGED:

@@ -1,18 +1,18 @@
 """Fit one target's model from mature labels, with windows that follow each other in time.
 
-|------- fit -------|-- select --|--- calibrate ---|  train_before Trees are grown on ``fit`` and stopped on
-``select``; there it is also decided how much the naive rule counts at each snapshot. ``calibrate`` is walked in
-a few folds: before each the trees are grown again on what was mature by then, and meet the fold unseen, as they
-will meet next month; all folds together give the calibration. The model that ships is grown on everything with
-the same number of rounds. A row belongs to a window only if its label was mature when the next began.
-Calibrating on the newest fold alone was tried on Olist: it counts a bad month twice, since the shipped trees
-know it too.
+    |------- fit -------|-- select --|--- calibrate ---|  train_before
+
+Trees are grown on ``fit`` and stopped on ``select``. ``calibrate`` is walked in a few folds: before each the trees are
+grown again on what was mature by then, and meet the fold unseen, as they will meet next month. All folds together give
+the calibration, and with ``select`` how much the naive rule counts at each snapshot. The model that ships is grown on
+everything with the same number of rounds. A row belongs to a window only if its label was mature when the next began.
+Calibrating on the newest fold alone was tried on Olist: it counts a bad month twice, since the shipped trees know it
+too.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -66,20 +66,22 @@ def fit(
     weight. Rows with a null label are left out. Raises ImmatureLabels, FeatureMissing, TooLittleHistory.
     """
     rows = trainable(spec, frame, train_before)
-    spans = split(rows, train_before, spec.label_lag)
+    spans = split(rows, train_before)
     parts = assign(rows, spans)
     enough(spec, rows, parts)
     used = params or (FEW_POSITIVES if rows["label"].sum() < SMALL_DATA else MANY_POSITIVES)
     rule = spec.rule(rows).to_numpy(np.float64)
 
-    curve = _curve(rows, rule, parts.fit)
     trial = grow(spec, rows[parts.fit], used, seed, stop_on=rows[parts.select])
     rounds = trial.num_boosted_rounds() if trial.attr("best_iteration") is None else int(trial.best_iteration) + 1
-    share = choose_share(spec, rows[parts.select], trial[:rounds], curve, rule[parts.select])
-
-    unseen = _walk(spec, rows, rule, spans, used, rounds, seed, share)
-    label, weight = rows["label"].to_numpy(float), rows["weight"].to_numpy(float)
-    calibration = calibrate.fit(unseen[parts.calibrate], label[parts.calibrate], weight[parts.calibrate])
+    trees, leaning = _walk(spec, rows, rule, spans, used, rounds, seed)
+    trees[parts.select] = tree_log_odds(trial[:rounds], matrix(rows[parts.select], spec.features), spec.features)
+    leaning[parts.select] = _curve(rows, rule, parts.fit)(rule[parts.select])
+    met = parts.select | parts.calibrate
+    share = choose_share(spec, rows[met], trees[met], leaning[met])
+    unseen = rows[parts.calibrate]
+    log_odds = blend(trees[parts.calibrate], leaning[parts.calibrate], unseen["snapshot"].to_numpy(), share)
+    calibration = calibrate.fit(log_odds, unseen["label"].to_numpy(float), unseen["weight"].to_numpy(float))
 
     final = grow(spec, rows, used, seed, rounds=rounds)
     about = _about(rows, spans, parts, used, rounds, seed)
@@ -129,15 +131,13 @@ def grow(
     )
 
 
-def choose_share(
-    spec: TargetSpec, rows: pd.DataFrame, booster: xgb.Booster, curve: RuleCurve, rule: Array
-) -> dict[str, float]:
-    """How much the trees count, per snapshot: the share with the best average precision over the whole selection
-    window, moved towards the rule at a snapshot where it ranks better there, so that no snapshot ships below
-    the rule.
+def choose_share(spec: TargetSpec, rows: pd.DataFrame, trees: Array, leaning: Array) -> dict[str, float]:
+    """How much the trees count, per snapshot: the share with the best average precision over all rows that were
+    met unseen, moved towards the rule at a snapshot where it ranks better, so that no snapshot ships below it.
+
+    trees, leaning: log-odds of trees and rule for each of ``rows``. One window alone is not enough: on a simulated
+    world it was the sales festival, the rule won there, and trees that were half as good again were thrown away.
     """
-    trees = tree_log_odds(booster, matrix(rows, spec.features), spec.features)
-    leaning = curve(rule)
     label, weight = rows["label"].to_numpy(float), rows["weight"].to_numpy(float)
     snapshot = rows["snapshot"].to_numpy()
 
@@ -150,12 +150,11 @@ def choose_share(
             return start
         return max((share for share in SHARES if share <= start), key=lambda share: (scores[share], share))
 
-    everything = np.ones(len(rows), dtype=bool)
     pooled = {share: average_precision(share * trees + (1 - share) * leaning, label, weight) for share in SHARES}
     start = max(SHARES, key=lambda share: (round(pooled[share], 4), share))
     found = {}
     for name in spec.snapshots:
-        mask = (snapshot == name) & everything
+        mask = snapshot == name
         found[name] = best(mask, start) if label[mask].sum() >= LEAST_POSITIVES else start
     return found
 
@@ -168,22 +167,22 @@ def _walk(
     params: Params,
     rounds: int,
     seed: int,
-    share: Mapping[str, float],
-) -> Array:
-    """Log-odds of the calibration window, each fold by trees that knew what was mature before it; NaN elsewhere."""
+) -> tuple[Array, Array]:
+    """Log-odds of trees and rule over the calibration window, each fold by those that knew what was mature before
+    it; NaN elsewhere.
+    """
     folds = 1 if params is MANY_POSITIVES else FOLDS
     width = (windows.train_before - windows.calibrate_from) / folds
-    found = np.full(len(rows), np.nan)
+    trees, leaning = np.full(len(rows), np.nan), np.full(len(rows), np.nan)
     for number in range(folds):
         start = pd.Timestamp(windows.calibrate_from + number * width)
         seen = ((rows["as_of"] < start) & (rows["matured_at"] <= start)).to_numpy()
         last = number == folds - 1
         meets = ((rows["as_of"] >= start) & (last | (rows["as_of"] < start + width))).to_numpy()
-        trees = grow(spec, rows[seen], params, seed, rounds=rounds)
-        leaning = _curve(rows, rule, seen)(rule[meets])
-        odds = tree_log_odds(trees, matrix(rows[meets], spec.features), spec.features)
-        found[meets] = blend(odds, leaning, rows["snapshot"].to_numpy()[meets], share)
-    return found
+        grown = grow(spec, rows[seen], params, seed, rounds=rounds)
+        trees[meets] = tree_log_odds(grown, matrix(rows[meets], spec.features), spec.features)
+        leaning[meets] = _curve(rows, rule, seen)(rule[meets])
+    return trees, leaning
 
 
 def _curve(rows: pd.DataFrame, rule: Array, mask: npt.NDArray[np.bool_]) -> RuleCurve:

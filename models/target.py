@@ -49,7 +49,7 @@ class TargetSpec:
     monotone: +1 or -1 where the chance may only rise or fall with a feature.
     benefit, cost: of telling when it comes true and when it does not, in contacts saved; threshold: the least
     probability at which a row becomes a candidate.
-    history: how far back training looks; label_lag: how long a label usually takes to mature.
+    history: how far back training looks.
     has_date_window: whether ended_at is a date worth announcing, and learned as 10/50/90 % quantiles.
     block: what the interval's bootstrap draws, ``week`` of the as_of or ``seller``.
     """
@@ -76,7 +76,6 @@ class TargetSpec:
     threshold: float
     monotone: Mapping[str, int] = field(default_factory=dict)
     history: timedelta = timedelta(days=730)
-    label_lag: timedelta = timedelta(days=30)
     warm_up: timedelta = timedelta(days=30)
     block: str = "week"
     has_date_window: bool = False

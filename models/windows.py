@@ -7,7 +7,7 @@ refused and not left out in silence: it is a fault in whatever made the frame.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import numpy as np
 import numpy.typing as npt
@@ -65,7 +65,12 @@ def trainable(spec: TargetSpec, frame: pd.DataFrame, train_before: datetime) -> 
     return rows.sort_values(["as_of", "subject_id", "sku_id"], kind="stable").reset_index(drop=True)
 
 
-def split(rows: pd.DataFrame, train_before: datetime, label_lag: timedelta) -> Windows:
+def usual_lag(rows: pd.DataFrame) -> pd.Timedelta:
+    """How long three of four labels take to mature, as seen in the rows themselves."""
+    return pd.Timedelta(seconds=float((rows["matured_at"] - rows["as_of"]).dt.total_seconds().quantile(0.75)))
+
+
+def split(rows: pd.DataFrame, train_before: datetime) -> Windows:
     """Trailing windows: 30 % of the span to calibrate on, before it 15 % to select on, wide enough for labels to
     mature in.
     """
@@ -74,7 +79,7 @@ def split(rows: pd.DataFrame, train_before: datetime, label_lag: timedelta) -> W
             f"no label is mature before {train_before:%Y-%m-%d}. Choose a later day or bring more history."
         )
     span = pd.Timestamp(train_before) - rows["as_of"].min()
-    select = min(max(SELECT_SHARE * span, 1.5 * pd.Timedelta(label_lag)), WIDEST_SHARE * span).ceil("D")
+    select = min(max(SELECT_SHARE * span, 1.5 * usual_lag(rows)), WIDEST_SHARE * span).ceil("D")
     calibrate_from = train_before - (CALIBRATE_SHARE * span).ceil("D").to_pytimedelta()
     return Windows(calibrate_from - select.to_pytimedelta(), calibrate_from, train_before)
 

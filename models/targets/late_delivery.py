@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import pandas as pd
 from pyspark.sql import DataFrame
@@ -91,6 +91,5 @@ SPEC = TargetSpec(
     benefit=1.0,
     cost=0.35,
     threshold=0.3,
-    label_lag=timedelta(days=25),
     has_date_window=True,
 )

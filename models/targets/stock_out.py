@@ -110,7 +110,6 @@ SPEC = TargetSpec(
     benefit=1.0,
     cost=0.25,
     threshold=0.7,
-    label_lag=timedelta(days=2),
     warm_up=timedelta(days=21),
     block="seller",
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import numpy as np
 import pandas as pd
@@ -49,7 +49,6 @@ def toy_spec(**changes: object) -> TargetSpec:
         "cost": 0.1,
         "threshold": 0.4,
         "monotone": {"slack_days": -1},
-        "label_lag": timedelta(days=10),
     }
     return TargetSpec(**{**parts, **changes})  # type: ignore[arg-type]
 

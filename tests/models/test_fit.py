@@ -64,7 +64,7 @@ def test_too_few_outcomes_are_counted_and_nothing_is_fitted(spec, book):
 
 def test_windows_follow_each_other_and_no_label_crosses_into_the_next(spec, book):
     rows = windows.trainable(spec, mature(book, TRAIN_BEFORE), TRAIN_BEFORE)
-    spans = windows.split(rows, TRAIN_BEFORE, spec.label_lag)
+    spans = windows.split(rows, TRAIN_BEFORE)
     parts = windows.assign(rows, spans)
     assert spans.select_from < spans.calibrate_from < spans.train_before
     assert rows.loc[parts.fit, "matured_at"].max() <= pd.Timestamp(spans.select_from)
