@@ -8,8 +8,8 @@ from demo_run import DEMO_DAY, Demo, processes_of, run_step
 
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
-    """`make demo ONCE=1` on a small world, for the day before its last: through the real scheduler."""
+    """`make demo ONCE=1` for the day before the world's last: through the real scheduler."""
     home = tmp_path_factory.mktemp("demo") / "home"
-    assert run_step(home, "simulate", "--orders", "2500").returncode == 0
+    assert run_step(home, "simulate").returncode == 0
     ended = run_step(home, "demo", "--once", "--day", DEMO_DAY)
     return Demo(home, ended, processes_of(home))
