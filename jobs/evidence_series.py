@@ -61,6 +61,7 @@ def plan(row: pd.Series, known: Mapping[str, Any]) -> dict[str, Any]:
     until = cover if cover is not None and on_hand is not None else 0.0
     is_counted = on_hand is not None and daily is not None and lead is not None
     expected = as_of + pd.Timedelta(days=min(math.floor(until), 365))
+    latest = expected - pd.Timedelta(days=math.ceil(lead or 0))  # past already: then today
     quantity = _quantity(row, on_hand or 0.0, inbound, daily or 0.0, lead or 0.0) if is_counted else None
     price = known.get("price")
     horizon = int(row["horizon_days"])
@@ -75,7 +76,7 @@ def plan(row: pd.Series, known: Mapping[str, Any]) -> dict[str, Any]:
         "on_hand": on_hand,
         "units_per_day": round(daily, 3) if daily is not None else None,
         "expected_date": expected.date().isoformat(),
-        "order_by": (expected - pd.Timedelta(days=math.ceil(lead or 0))).date().isoformat() if is_counted else None,
+        "order_by": max(latest, as_of).date().isoformat() if is_counted else None,
         "quantity": quantity,
         "value_at_risk": round(at_risk, 2) if at_risk is not None else None,
         "currency": known.get("currency"),
