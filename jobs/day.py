@@ -15,7 +15,6 @@ from jobs import simulate, summary, world
 from jobs.context import Context, StepReport, clock, open_lake
 from jobs.steps import STEPS
 from jobs.submit import TARGET_NAMES
-from lake.store import Lake
 
 DEMO_ORDERS = 6000
 DEMO_SEED = 7
@@ -31,8 +30,8 @@ def main(context: Context, options: argparse.Namespace) -> StepReport:
     source = world.source_of(settings)
     day = world.last_day(source, options.day)
     context = dataclasses.replace(context, day=day, now=clock(day, datetime.now(UTC)))
-    with open_lake(settings) as lake:
-        options.since = source.span()[0] if is_empty(lake) else None
+    with open_lake(settings):
+        options.since = world.history_from(settings, source)
         options.disarmed, options.force = False, False
         for name, target in plan():
             options.target = target
@@ -54,8 +53,3 @@ def plan() -> list[tuple[str, str | None]]:
         ("decide", None),
         ("send", None),
     ]
-
-
-def is_empty(lake: Lake) -> bool:
-    """Whether no source table has come into the lake yet, so that history must come with the first day."""
-    return not any(lake.exists(name) for name in ("orders", "stock"))

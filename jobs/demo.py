@@ -82,8 +82,7 @@ def _prepare(settings: Settings, wanted: date | None, out: Console) -> tuple[dat
             simulate.write(settings, orders=DEMO_ORDERS, seed=DEMO_SEED)
     source = world.source_of(settings)
     day = world.last_day(source, wanted)
-    empty = not any((settings.lake / name).is_dir() for name in ("orders", "stock"))
-    since = source.span()[0] if empty else None
+    since = world.history_from(settings, source)
     out.print(f"  day {day}{f', with history since {since}' if since else ''}", highlight=False)
     return day, since
 

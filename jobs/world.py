@@ -5,6 +5,9 @@ from __future__ import annotations
 from datetime import date
 from typing import TYPE_CHECKING
 
+from sqlalchemy import select
+
+from notices import state
 from settings import Settings
 
 if TYPE_CHECKING:
@@ -34,6 +37,21 @@ def source_of(settings: Settings) -> Source:
         )
         raise WorldError(f"{folder} is not there or is empty: nothing was read.{hint}")
     return open_source(settings.source, folder, settings.secret)
+
+
+def history_from(settings: Settings, source: Source) -> date | None:
+    """First day to ingest so that history comes too; None once an ingest has ended well.
+
+    What counts is a finished run, not a table that is there: a run killed between two tables left some without history.
+    """
+    engine = state.open_state(settings.state_url)
+    runs = state.runs
+    done = select(runs.c.run_id).where(runs.c.step == "ingest", runs.c.status == "done").limit(1)
+    try:
+        with engine.connect() as db:
+            return source.span()[0] if db.execute(done).first() is None else None
+    finally:
+        engine.dispose()
 
 
 def last_day(source: Source, wanted: date | None) -> date:
