@@ -23,7 +23,7 @@ def main(url: str, port: str, point: str, nth: str) -> None:
         if passed == int(nth):
             os.kill(os.getpid(), signal.SIGKILL)
 
-    options = Options(batch=8, lease_seconds=1.0, at_point=at_point)
+    options = Options(batch=8, lease_seconds=120.0, at_point=at_point)
     sending = send_due(
         open_state(url), KEYS, Relay("smtp", "127.0.0.1", int(port)), Clock(NOW, NOW), lambda _ids: {}, options
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import socket
 import ssl
 import threading
 from collections import Counter
@@ -132,6 +133,14 @@ def running(
     finally:
         ending[0]()
         thread.join()
+
+
+@contextmanager
+def nobody() -> Iterator[Relay]:
+    """A relay that refuses connections. Its port stays taken for the block, so that no other server can get it."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))  # bound and not listening: a connection is refused at once
+        yield Relay("smtp", "127.0.0.1", bound.getsockname()[1])
 
 
 def only(verb: str, said: str, times: int = 1_000_000) -> Script:
