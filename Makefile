@@ -9,6 +9,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 BIN := .venv/bin
 READY := .venv/.ready
 READY_DEV := .venv/.ready-dev
+READY_BENCH := .venv/.ready-bench
 SOURCE ?= simulator
 DAY ?=
 OPTIONS = --source $(SOURCE) $(if $(DATA),--data $(DATA)) $(if $(DAY),--day $(DAY))
@@ -44,11 +45,11 @@ check: $(READY_DEV) ## style, types, import layers, DAG policy
 	@$(BIN)/lint-imports --no-cache
 	@PYTHONDONTWRITEBYTECODE=1 $(BIN)/python -m pytest -p no:cacheprovider tests/dags/test_policy.py
 
-bench: $(READY_DEV) ## figures beside peers, in one run [SECTION=models|stock|...]
+bench: $(READY_BENCH) ## figures beside peers, in one run [SECTION=models|stock|...]
 	@$(BIN)/python -m bench $(SECTION)
 
 lock: $(READY) ## resolve the dependencies anew, with hashes
-	@for name in requirements requirements-dev; do \
+	@for name in requirements requirements-dev requirements-bench; do \
 		$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 			--custom-compile-command "make lock" $$name.in -o $$name.txt; done
 
@@ -71,4 +72,9 @@ $(READY): requirements.txt .venv/bin/uv
 $(READY_DEV): requirements-dev.txt $(READY)
 	@echo "Installing what checks and tests need ..."
 	@VIRTUAL_ENV=.venv $(BIN)/uv pip install --require-hashes --compile-bytecode --no-progress --quiet -r requirements-dev.txt
+	@touch $@
+
+$(READY_BENCH): requirements-bench.txt $(READY_DEV)
+	@echo "Installing the peers to measure against ..."
+	@VIRTUAL_ENV=.venv $(BIN)/uv pip install --require-hashes --compile-bytecode --no-progress --quiet -r requirements-bench.txt
 	@touch $@

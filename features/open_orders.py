@@ -20,13 +20,12 @@ Name = Callable[[Column, Column, Column], Column]
 def first_moments(known: Known) -> DataFrame:
     """When the stages of each order became known: one row per order_id recorded in the last 180 days.
 
+    Orders that a source delivers as history alone (``sampling`` weight 0, known with the order) are left out.
     order_id, promised_at, order_recorded_at, approved_recorded_at, handed_over_recorded_at, ended_recorded_at (an end
     of the order itself), surely_ended_at (no later moment finds it open), all UTC, null where it did not happen before
     the last as_of. Later than a row's as_of they are not yet known: callers compare.
     """
-    orders = known.read("orders", days_back=OPEN_DAYS).select(
-        "order_id", "promised_at", F.col("recorded_at").alias("order_recorded_at")
-    )
+    orders = watched(known).select("order_id", "promised_at", F.col("recorded_at").alias("order_recorded_at"))
     events = known.read("order_events", days_back=OPEN_DAYS + 1)
     moments = events.groupBy("order_id").agg(
         F.min(F.when(F.col("event") == "approved", F.col("recorded_at"))).alias("approved_recorded_at"),
@@ -44,6 +43,21 @@ def first_moments(known: Known) -> DataFrame:
     overdue = F.col("promised_at") + F.expr(f"INTERVAL {OVERDUE_DAYS} DAYS")
     surely = F.least("ended_recorded_at", "parcels_ended_at", overdue)
     return both.withColumn("surely_ended_at", surely).drop("parcels_ended_at")
+
+
+def watched(known: Known) -> DataFrame:
+    """The orders of the last 180 days that are subjects: not those that the source delivers as history alone.
+
+    A weight of 0 that became known after its order changes nothing, else a later fact would choose the subjects.
+    """
+    orders = known.read("orders", days_back=OPEN_DAYS)
+    if not known.lake.exists("sampling"):
+        return orders
+    nothing = known.read("sampling", days_back=OPEN_DAYS + 1).where(F.col("weight") == 0)
+    history = nothing.groupBy("order_id").agg(F.min("recorded_at").alias("history_from"))
+    rows = orders.join(history, "order_id", "left")
+    is_subject = F.col("history_from").isNull() | (F.col("history_from") > F.col("recorded_at"))
+    return rows.where(is_subject).drop("history_from")
 
 
 def parcel_moments(known: Known) -> DataFrame:

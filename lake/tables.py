@@ -416,7 +416,7 @@ CALENDAR = Table(
 SAMPLING = Table(
     "sampling",
     "How many orders of the full book a sampled order stands for. A weight in fitting and judging, never a feature: it "
-    "may depend on how the order ended.",
+    "may depend on how the order ended. Weight 0, recorded with the order: history alone, never predicted or judged.",
     key=("order_id",),
     columns=(
         Column("order_id", "string", "the order"),

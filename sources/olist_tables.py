@@ -206,26 +206,21 @@ class OlistTables:
         )
 
     def sampling(self) -> pd.DataFrame:
-        """How many orders of Olist's whole book each order stands for, known when the order's outcome was.
+        """How many orders of Olist's whole book each order stands for.
 
-        Not delivered: all of them are in the file, weight 1. Delivered: ``18.65 · s / (s + e)`` for the month of
-        purchase, s being the delivered orders in the published file and e those that the timelines add: ``18.65 · s``
-        estimates how many were delivered that month, and ``s + e`` of them are here. A month without s takes the ratio
-        of all months. Without timelines it is 18.65.
+        Not delivered 1, as all of them are in the file; delivered 18.65; known when the outcome was. An order without
+        items counts 0 from the start, as history alone, because the lack tells how it ended: those that the timelines
+        add were all delivered, and of the published ones only those that came to nothing have lost their items.
         """
         book = self.book
         delivered = book["order_status"] == "delivered"
-        month = book["order_purchase_timestamp"].str.slice(0, 7)
-        published = (delivered & ~book["extra"]).astype(int).groupby(month).sum()
-        here = delivered.astype(int).groupby(month).sum()
-        whole = DELIVERED_WEIGHT * published.sum() / max(here.sum(), 1)
-        weight = (DELIVERED_WEIGHT * published / here.where(here > 0)).where(published > 0, whole)
+        bare = ~book["order_id"].isin(self.items["order_id"])
         known = book["order_delivered_customer_date"].where(delivered).fillna(self.export)
         return pd.DataFrame(
             {
                 "order_id": book["order_id"],
-                "weight": np.where(delivered, month.map(weight), 1.0),
-                "recorded_at": known,
+                "weight": np.select([bare, delivered], [0.0, DELIVERED_WEIGHT], 1.0),
+                "recorded_at": known.mask(bare, book["known"]),
                 **_origin(book),
             }
         )

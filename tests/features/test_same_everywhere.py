@@ -56,6 +56,21 @@ def test_a_daily_run_asks_about_the_orders_a_backtest_would_have_asked_about(wor
     assert order_subjects(world_lake).count() > len(of_that_day)
 
 
+def test_history_alone_is_never_a_subject_unless_that_became_known_after_the_order(
+    spark: SparkSession, tmp_path: Path, world: World
+) -> None:
+    known = {row["order_id"]: row["recorded_at"] for row in world["orders"]}
+    early, late, counted = sorted(known, key=lambda order: known[order])[-12:-9]
+    weights = ((early, 0.0, timedelta(0)), (late, 0.0, timedelta(seconds=1)), (counted, 9.5, timedelta(0)))
+    sampling = [
+        {"order_id": order, "weight": weight, "recorded_at": known[order] + after} for order, weight, after in weights
+    ]
+    lake = write(Lake(tmp_path / "lake", spark), world | {"sampling": sampling})
+    before = {row["order_id"] for row in order_subjects(write(Lake(tmp_path / "plain", spark), world)).collect()}
+    assert {early, late, counted} <= before
+    assert {row["order_id"] for row in order_subjects(lake).collect()} == before - {early}
+
+
 @pytest.mark.parametrize("target", TARGETS)
 def test_values_lie_where_they_are_declared_to(built: dict[str, Built], target: str) -> None:
     for feature in catalog.features_of(target):

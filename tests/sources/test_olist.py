@@ -74,24 +74,29 @@ def test_an_order_without_items_has_no_value_rather_than_zero(olist):
     assert min(value for value in values if value is not None) > 0
 
 
-def test_weights_add_up_to_the_book_month_by_month(olist):
+def test_delivered_orders_stand_for_many_and_orders_without_items_are_history_alone(olist):
     weights = {row["order_id"]: row["weight"] for row in rows(olist, "sampling")}
     book = olist._tables.book
-    delivered = book[book["order_status"] == "delivered"]
-    published = delivered[~delivered["extra"]]
-    month = delivered["order_purchase_timestamp"].str.slice(0, 7)
-    sums = delivered["order_id"].map(weights).groupby(month).sum()
-    expected = 18.65 * published.groupby(published["order_purchase_timestamp"].str.slice(0, 7)).size()
-    assert sums.to_dict() == pytest.approx(expected.to_dict())
-    assert set(book[book["order_status"] != "delivered"]["order_id"].map(weights)) == {1.0}
+    with_items = {row["order_id"] for row in rows(olist, "order_items")}
+    bare = book[~book["order_id"].isin(with_items)]
+    assert set(bare["order_status"]) == {"delivered", "canceled", "unavailable", "created", "invoiced", "shipped"}
+    assert (bare["order_status"] == "delivered").equals(bare["extra"]), "without items nothing published was delivered"
+    assert set(bare["order_id"].map(weights)) == {0.0}
+    whole = book[book["order_id"].isin(with_items)]
+    assert not whole["extra"].any()
+    assert set(whole[whole["order_status"] == "delivered"]["order_id"].map(weights)) == {18.65}
+    assert set(whole[whole["order_status"] != "delivered"]["order_id"].map(weights)) == {1.0}
 
 
-def test_a_weight_is_known_when_the_outcome_is(olist):
+def test_a_weight_is_known_when_the_outcome_is_and_history_alone_from_the_start(olist):
     delivered = {
         row["shipment_id"]: row["event_at"] for row in rows(olist, "shipment_events") if row["event"] == "delivered"
     }
+    known = {row["order_id"]: row["recorded_at"] for row in rows(olist, "orders")}
     for row in rows(olist, "sampling"):
-        if row["weight"] != 1.0:
+        if row["weight"] == 0.0:
+            assert row["recorded_at"] == known[row["order_id"]]
+        elif row["weight"] != 1.0:
             assert row["recorded_at"] >= delivered.get(row["order_id"], row["recorded_at"])
 
 
@@ -153,7 +158,7 @@ def test_without_timelines_every_delivered_order_weighs_the_same(real_data, tmp_
     for file, _ in FILES.values():
         shutil.copy(real_data / "olist" / file, tmp_path)
     source = OlistSource(tmp_path, SECRET)
-    assert {row["weight"] for row in rows(source, "sampling")} == {1.0, 18.65}
+    assert {row["weight"] for row in rows(source, "sampling")} == {0.0, 1.0, 18.65}
     assert TIMELINES in source.notes()[0]
 
 
