@@ -16,17 +16,13 @@ from jobs.context import Context, StepReport, clock, open_lake
 from jobs.steps import STEPS
 from jobs.submit import TARGET_NAMES
 
-DEMO_ORDERS = 6000
-DEMO_SEED = 7
-
 
 def main(context: Context, options: argparse.Namespace) -> StepReport:
     """Run every step for ``options.day`` (default: the source's last). Stops at the first step that is held."""
     out = Console(stderr=True)
     settings = context.settings
-    if settings.source == "simulator" and not world.has_data(settings):
-        with out.status("Writing a marketplace to work on ..."):
-            simulate.write(settings, orders=DEMO_ORDERS, seed=DEMO_SEED)
+    with out.status("Looking for a marketplace to work on; where there is none, one is written ..."):
+        simulate.write_if_missing(settings)
     source = world.source_of(settings)
     day = world.last_day(source, options.day)
     context = dataclasses.replace(context, day=day, now=clock(day, datetime.now(UTC)))

@@ -24,7 +24,6 @@ from sqlalchemy import select
 from jobs import airflow_local, simulate, summary, world
 from jobs.airflow_local import LocalAirflow, TaskState
 from jobs.context import Context, StepReport
-from jobs.day import DEMO_ORDERS, DEMO_SEED
 from jobs.submit import ROOT
 from notices import state
 from settings import Settings
@@ -77,9 +76,8 @@ def main(context: Context, options: argparse.Namespace) -> StepReport:
 
 def _prepare(settings: Settings, wanted: date | None, out: Console) -> tuple[date, date | None]:
     """The data day, and the first day of history if the lake is empty. Writes the simulator's world if need be."""
-    if settings.source == "simulator" and not world.has_data(settings):
-        with out.status("Writing a marketplace: buyers, sellers, parcels, stock ..."):
-            simulate.write(settings, orders=DEMO_ORDERS, seed=DEMO_SEED)
+    with out.status("Looking for a marketplace; where there is none, one is written: buyers, parcels, stock ..."):
+        simulate.write_if_missing(settings)
     source = world.source_of(settings)
     day = world.last_day(source, wanted)
     since = world.history_from(settings, source)

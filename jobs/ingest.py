@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
-from jobs import staging
+from jobs import disk, staging
 from jobs.context import Context, StepReport, open_lake
 from jobs.intake import TableReport, days, hold_reason, judge_table, write
 from jobs.record import recorded
@@ -93,7 +93,7 @@ def run(
     for name, reason in missing_tables(source.tables, [name for name in CONTRACT if lake.exists(name)]).items():
         report.held[name] = f"{name}, {days(first, last)}: {reason} The lake's {name} is as it was."
     gates = Gates(home / "data_docs" / "ingest" / days(first, last).replace(" ", "_"))
-    with staging.disk_full_told(home), staging.folder(home, "ingest") as folder:
+    with disk.full_told(home), staging.folder(home, "ingest") as folder:
         around = Surroundings(lake, first, last, {})
         for name in source.tables:
             progress(name)

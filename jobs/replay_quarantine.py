@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
-from jobs import corrections, staging
+from jobs import corrections, disk, staging
 from jobs.context import Context, StepReport, open_lake
 from jobs.intake import judge_staged
 from jobs.replacements import Replacements, find
@@ -86,7 +86,7 @@ def run(lake: Lake, name: str, day: date, *, home: Path, corrected: Source | Non
     still_open = [row for row in rows if row["state"] == quarantine.OPEN]
     if not still_open:
         return ReplayReport(name, day, still=_other_days(lake, table))
-    with staging.disk_full_told(home), staging.folder(home, "replay") as folder:
+    with disk.full_told(home), staging.folder(home, "replay") as folder:
         as_they_are = corrections.as_staged(table, [(row["origin"], day, row["raw"]) for row in still_open], 0)
         found = find(table, as_they_are, corrected)
         pq.write_table(found.staged, folder / "staged.parquet")

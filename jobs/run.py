@@ -7,7 +7,6 @@ under BEFOREHAND_HOME (default ./var), one folder per source.
 from __future__ import annotations
 
 import argparse
-import errno
 import logging
 import os
 import sys
@@ -15,7 +14,7 @@ import traceback
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from jobs import steps
+from jobs import disk, steps
 from jobs.context import Context, StepReport, clock
 from jobs.submit import DONE, FAILED, HELD, NOTHING_TO_DO
 from settings import SOURCE_NAMES, Settings, SettingsError
@@ -45,7 +44,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     wall = datetime.now(UTC)
     context = Context(settings=settings, day=options.day, now=clock(options.day, wall) if options.day else wall)
     try:
-        report: StepReport = options.step(context, options)
+        with disk.full_told(settings.home):
+            report: StepReport = options.step(context, options)
     except KeyboardInterrupt:
         sys.stderr.write("Stopped by hand. What was committed stays; run the same command again to finish.\n")
         return FAILED
@@ -57,12 +57,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _explain(error: Exception, step: str) -> int:
     """Say what happened so that a tired person can act: our own errors already do; anything else gets its trace."""
-    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-        sys.stderr.write(
-            f"{step}: the disk is full. The day being written was not committed and nothing that was there is lost. "
-            "Free some space under BEFOREHAND_HOME and run the same command again.\n"
-        )
-        return FAILED
     if not type(error).__module__.startswith(OUR_PACKAGES):
         traceback.print_exception(error)
     sys.stderr.write(f"{step} failed: {error}\n")

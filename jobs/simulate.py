@@ -5,8 +5,12 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from jobs import world
 from jobs.context import Context, StepReport
 from settings import Settings
+
+DEMO_ORDERS = 6000
+DEMO_SEED = 7
 
 
 def main(context: Context, options: argparse.Namespace) -> StepReport:
@@ -22,3 +26,9 @@ def write(settings: Settings, *, orders: int, seed: int, reactions: str | None =
     out = settings.data or settings.landing
     write_world(out, WorldParameters(seed=seed, orders=orders), Path(reactions) if reactions else None)
     return out
+
+
+def write_if_missing(settings: Settings) -> None:
+    """The demo's world, where the source is the simulator and nothing is there yet."""
+    if settings.source == "simulator" and not world.has_data(settings):
+        write(settings, orders=DEMO_ORDERS, seed=DEMO_SEED)

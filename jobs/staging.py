@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import errno
 import fcntl
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -23,7 +21,6 @@ from sources.source import Source, delivered_schema
 
 COMPRESSION = "zstd"
 LOCK = "run.lock"
-FULL = tuple(os.strerror(number) for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,22 +30,6 @@ class Staged:
     table: str
     path: Path
     rows: int
-
-
-@contextmanager
-def disk_full_told(home: Path) -> Iterator[None]:
-    """Turn every way in which a full disk shows itself (the engine's, Delta's, Parquet's) into one OSError, ENOSPC."""
-    try:
-        yield
-    except Exception as error:
-        told = f"{error} {error.__cause__ or ''}"
-        if not any(sign in told for sign in FULL):
-            raise
-        raise OSError(
-            errno.ENOSPC,
-            f"the disk is full. Nothing that was there is lost, and the table being written is as it was. Free some "
-            f"space under {home} and run the same step again",
-        ) from error
 
 
 @contextmanager

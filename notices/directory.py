@@ -52,14 +52,19 @@ class Entry:
 
 
 def put(engine: Engine, keys: Keys, people: Iterable[PersonLike]) -> int:
-    """Write people, replacing what was known of each. Returns how many. Holds at most one chunk in memory."""
+    """Write people who are new or of whom something changed. Returns how many. Holds at most one chunk in memory."""
     written = 0
     for chunk in chunks(people):
-        rows = {person.person_id: _row(keys, person) for person in chunk}
+        entries = {person.person_id: _entry(person) for person in chunk}
+        with engine.connect() as db:
+            known = find(db, keys, entries)
+        news = [entry for entry in entries.values() if known.get(entry.person_id) != entry]
+        if not news:
+            continue
         with writing(engine) as db:
-            db.execute(delete(directory).where(directory.c.person_id.in_(rows)))
-            db.execute(insert(directory), list(rows.values()))
-        written += len(rows)
+            db.execute(delete(directory).where(directory.c.person_id.in_([entry.person_id for entry in news])))
+            db.execute(insert(directory), [_row(keys, entry) for entry in news])
+        written += len(news)
     return written
 
 
@@ -74,8 +79,8 @@ def find(db: Connection, keys: Keys, person_ids: Iterable[str]) -> dict[str, Ent
     return found
 
 
-def _row(keys: Keys, person: PersonLike) -> dict[str, object]:
-    entry = Entry(
+def _entry(person: PersonLike) -> Entry:
+    return Entry(
         person_id=person.person_id,
         role=person.role,
         name=person.name,
@@ -85,6 +90,9 @@ def _row(keys: Keys, person: PersonLike) -> dict[str, object]:
         region=person.region,
         consent=person.consent,
     )
+
+
+def _row(keys: Keys, entry: Entry) -> dict[str, object]:
     kept = asdict(entry)
     identity = {"person_id": kept.pop("person_id"), "role": kept.pop("role")}
     return {**identity, "sealed": keys.seal(json.dumps(kept, ensure_ascii=False).encode())}

@@ -5,16 +5,18 @@ from __future__ import annotations
 import errno
 import os
 import resource
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import deliveries
 import pytest
 from deliveries import FIRST, LAST
 
-from jobs import ingest
+from jobs import disk, ingest
 from lake.store import Lake
 from sources.csv import CsvSource
 
@@ -89,3 +91,17 @@ def test_a_quota_is_told_like_a_full_disk(tmp_path):
     assert child.returncode != 0
     assert "the disk is full. Nothing that was there is lost" in child.stderr
     assert not (home / "lake" / "orders").exists()
+
+
+def test_a_state_db_without_room_is_told_like_a_full_disk(tmp_path):
+    with closing(sqlite3.connect(tmp_path / "state.db")) as db:
+        db.execute("CREATE TABLE filler (x BLOB)")
+        db.execute("PRAGMA max_page_count = 4")
+        with pytest.raises(disk.DiskFullError, match="the disk is full") as raised, disk.full_told(tmp_path):
+            db.execute("INSERT INTO filler VALUES (zeroblob(100000))")
+    assert raised.value.errno == errno.ENOSPC
+
+
+def test_another_error_stays_what_it_was(tmp_path):
+    with pytest.raises(ValueError, match="odd"), disk.full_told(tmp_path):
+        raise ValueError("odd")

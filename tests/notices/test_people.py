@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from examples import KEYS, NOW, buyer
+from examples import KEYS, NOW, buyer, seller
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Engine, select
@@ -32,6 +32,15 @@ def test_people_are_sealed_found_and_replaced(state: Engine) -> None:
     assert b"Souza" not in raw
     assert b"mail.example" not in raw
     assert "Nova" not in repr(found["b1"])
+
+
+def test_only_what_is_new_is_sealed_again(state: Engine) -> None:
+    known = [buyer("b1"), buyer("b2", locale="pt-BR"), seller("s1")]
+    assert people.put(state, KEYS, known) == 3
+    assert people.put(state, KEYS, known) == 0
+    assert people.put(state, KEYS, [buyer("b1"), buyer("b2", locale="en"), buyer("b3")]) == 2
+    with state.connect() as db:
+        assert people.find(db, KEYS, ["b2"])["b2"].locale == "en"
 
 
 def test_another_secret_opens_nothing_and_says_what_to_do(state: Engine) -> None:
