@@ -18,7 +18,7 @@ from notices.formats import Formats
 
 # Shown elsewhere on the page, or masked there.
 NOT_FACTS = ("reasons", "kind", "items", "probability", "window", "last_scan", "open_inbound", "recipient_id", "as_of",
-             "currency", "order_id", "sku_id")  # fmt: skip
+             "currency", "order_id", "sku_id", "made_with")  # fmt: skip
 MONEY = ("value", "value_at_risk")
 CODES = ("snapshot", "category")
 COMPUTED = {

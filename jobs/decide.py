@@ -12,6 +12,7 @@ from typing import Any
 from jobs.context import Context, StepReport, open_lake
 from jobs.record import recorded
 from lake.store import Lake
+from notices import wording
 from notices.decide import Candidate
 from notices.keys import Keys
 from notices.mime import Sender
@@ -19,6 +20,7 @@ from notices.plan import Surroundings
 from notices.planning import decide_and_plan
 from notices.policy import Policy
 
+WORDINGS = "wordings"  # under the home: every version of templates and sentences that was written with
 PLANNED = ("send", "quiet", "digest")
 
 
@@ -37,7 +39,9 @@ def main(context: Context, options: argparse.Namespace) -> StepReport:
             )
             return box.report
         candidates = [candidate for name in targets for candidate in read(lake, name, context.day)]
-        counts = decide_and_plan(box.state, candidates, surroundings(context, policy, armed=not options.disarmed))
+        wording.keep(wording.installed(), context.settings.home / WORDINGS)
+        s = surroundings(context, policy, armed=not options.disarmed, tables=lake.versions_read)
+        counts = decide_and_plan(box.state, candidates, s)
         box.report = StepReport(_status(counts), _message(context.day, counts), counts, lake.versions_read)
         return box.report
 
@@ -47,8 +51,10 @@ def table_of(target: str) -> str:
     return f"candidates_{target}"
 
 
-def surroundings(context: Context, policy: Policy, *, armed: bool) -> Surroundings:
-    """What planning needs, from the settings."""
+def surroundings(
+    context: Context, policy: Policy, *, armed: bool, tables: Mapping[str, int] | None = None
+) -> Surroundings:
+    """What planning needs, from the settings. tables: version of each table that the candidates were read from."""
     settings = context.settings
     return Surroundings(
         day=context.day,
@@ -59,6 +65,7 @@ def surroundings(context: Context, policy: Policy, *, armed: bool) -> Surroundin
         platform=settings.platform_name,
         base_url=settings.console_url,
         armed=armed,
+        tables=dict(tables or {}),
     )
 
 

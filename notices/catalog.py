@@ -82,5 +82,9 @@ def catalog(locale: str) -> Catalog:
     """The language called ``locale`` (BCP 47). Raises MissingTranslation where there is none."""
     if locale not in available():
         raise MissingTranslation(locale, "any sentence")
-    sentences = json.loads((LOCALES / f"{locale}.json").read_text("utf-8"))
-    return Catalog(locale, Locale.parse(locale, sep="-"), sentences)
+    return parsed(locale, (LOCALES / f"{locale}.json").read_text("utf-8"))
+
+
+def parsed(locale: str, text: str) -> Catalog:
+    """The catalog in a file's text."""
+    return Catalog(locale, Locale.parse(locale, sep="-"), json.loads(text))

@@ -10,27 +10,25 @@ from __future__ import annotations
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Engine, and_, delete, select, text, update
 
 from notices import history, rows
-from notices.card import Links
 from notices.catalog import MissingTranslation
-from notices.compose import EvidenceUnusable, compose, template_version
+from notices.compose import EvidenceUnusable, template_version
 from notices.decide import Decision, fact_of
 from notices.decision import Recipient
 from notices.directory import Entry
 from notices.keys import Keys
-from notices.mime import Sender, build, envelope
+from notices.mime import Sender
 from notices.policy import Policy
 from notices.state import cases, chunks, decisions, deliveries, holdouts, notices, tellings, writing
-from notices.tokens import Token, sign
+from notices.written import MADE_WITH, House, made_with, write
 
 UNITS_A_TRANSACTION = 200
-LINK_DAYS = 60
 PLAN_LOCK = 741_205_312  # PostgreSQL's advisory lock: one planner at a time, as SQLite's write lock gives
 STATE_OF = {"review": "PROPOSED", "held": "HELD"}  # every other decision with a notice is APPROVED
 
@@ -47,6 +45,12 @@ class Surroundings:
     platform: str
     base_url: str
     armed: bool = True
+    policy_version: str = ""  # digest of the policy
+    tables: Mapping[str, int] = field(default_factory=dict)  # version of every table that the candidates came from
+
+    @property
+    def house(self) -> House:
+        return House(self.keys, self.sender, self.platform, self.base_url)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +122,10 @@ def _prepared(group: tuple[Decision, ...], recipients: Mapping[str, Recipient], 
         "state_reason": first.reason if first.decision in STATE_OF else "",
         "locale": entry.locale,
         "template_version": template_version(),
-        "evidence": _evidence(group, is_digest=kind.digest),
+        "evidence": {
+            **_evidence(group, is_digest=kind.digest),
+            MADE_WITH: made_with(entry, s.house, s.policy_version, s.tables),
+        },
         "planned_at": s.now,
         "expires_at": s.now + timedelta(hours=kind.expires_hours),
         "updated_at": s.now,
@@ -144,31 +151,14 @@ def _evidence(group: Sequence[Decision], *, is_digest: bool) -> dict[str, Any]:
 
 
 def _delivery(notice: Mapping[str, Any], entry: Entry, send_at: datetime, s: Surroundings) -> dict[str, Any]:
-    notice_id, until = notice["notice_id"], s.now + timedelta(days=LINK_DAYS)
-    links = Links(
-        action=f"{s.base_url}/n/{sign(s.keys, Token('view', notice_id, until))}",
-        stop=f"{s.base_url}/u/{sign(s.keys, Token('stop', notice_id, until))}",
-    )
-    composed = compose(notice["kind"], notice["stage"], notice["evidence"], entry, links, s.platform)
-    path = envelope(s.sender, entry.email or "", notice_id, s.keys)
-    mime = build(
-        composed,
-        path,
-        s.sender,
-        links,
-        recipient_name=entry.name,
-        kind=notice["kind"],
-        stage=notice["stage"],
-        language=entry.locale,
-        date=s.now,
-    )
+    message = write(notice, entry, s.house)
     return {
-        "delivery_id": notice_id,
-        "notice_id": notice_id,
-        "message_id": path.message_id,
-        "envelope_from": path.sender,
-        "sealed_to": s.keys.seal(path.recipient.encode()),
-        "sealed_mime": s.keys.seal(mime),
+        "delivery_id": notice["notice_id"],
+        "notice_id": notice["notice_id"],
+        "message_id": message.path.message_id,
+        "envelope_from": message.path.sender,
+        "sealed_to": s.keys.seal(message.path.recipient.encode()),
+        "sealed_mime": s.keys.seal(message.mime),
         "state": "READY",
         "next_try_at": send_at,
         "updated_at": s.now,

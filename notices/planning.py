@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 from notices import history
 from notices.decide import Candidate, decide
 from notices.plan import Surroundings, counts, plan
+from notices.written import digest_of
 
 
 def decide_and_plan(engine: Engine, candidates: Iterable[Candidate], s: Surroundings) -> dict[str, int]:
@@ -25,6 +26,6 @@ def decide_and_plan(engine: Engine, candidates: Iterable[Candidate], s: Surround
         recipients = history.load_recipients(db, s.keys, fresh)
         known = history.load(db, s.keys, fresh, policy, s.day, s.now, armed=s.armed)
     decided = decide(fresh, recipients, policy, known, s.keys, s.now)
-    plan(engine, decided, recipients, replace(s, policy=policy))
+    plan(engine, decided, recipients, replace(s, policy=policy, policy_version=digest_of(policy)))
     with engine.connect() as db:
         return counts(db, s.day)
