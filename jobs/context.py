@@ -43,14 +43,14 @@ class StepReport:
     """How a step ended.
 
     status: done, held (a gate wants a person), or idle (does not apply here). counts: what the console's funnel
-    shows. versions: the version of every table that was read or written. message: one sentence for a person; what to
-    do next if the status is not done.
+    shows. versions: the version of every table that was read or
+    written, and of the model. message: one sentence for a person; what to do next if the status is not done.
     """
 
     status: str
     message: str
     counts: Mapping[str, Any] = field(default_factory=dict)
-    versions: Mapping[str, int] = field(default_factory=dict)
+    versions: Mapping[str, int | str] = field(default_factory=dict)
 
 
 _open: ContextVar[Any] = ContextVar("open lake", default=None)

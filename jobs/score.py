@@ -73,14 +73,21 @@ def run(lake: Lake, spec: TargetSpec, day: date, served: Served, *, docs: Path, 
     lake.replace_days(f"scores_{spec.name}", lake.frame(scored), day, day)
     chosen = scored.filter(_is_candidate(spec, scored))
     candidates = told(lake, spec, as_of(day), served, chosen)
-    lake.replace_days(f"candidates_{spec.name}", lake.frame(candidates), day, day)
+    written = lake.replace_days(f"candidates_{spec.name}", lake.frame(candidates), day, day)
     counts = {
         "scored": scored.num_rows,
         "abstained": sum(1 for quiet in scored.column("abstained").to_pylist() if quiet),
         "candidates": candidates.num_rows,
     }
     message = f"{spec.name}: " + ", ".join(f"{count:,} {name}" for name, count in counts.items())
-    versions = {**lake.versions_read, f"features_{spec.name}": version}
+    # what a replay needs: the same tables, the same model, and which writing of the candidates this run made
+    versions: dict[str, int | str] = {
+        **lake.versions_read,
+        f"features_{spec.name}": version,
+        f"candidates_{spec.name}": written,
+        "model": served.version,
+        "model_digest": served.digest,
+    }
     return StepReport("done", message, counts, versions)
 
 

@@ -47,6 +47,7 @@ class Served:
 
     version: str
     model: Model
+    digest: str = ""  # of the card, which holds the digests of the trees
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +134,24 @@ class Registry:
                 f"{target}: version {version.version} is in service, but {folder} is gone. Restore it, or train "
                 "with --force."
             )
-        return Served(str(version.version), stored.load(folder, version.tags.get(DIGEST, "")))
+        digest = version.tags.get(DIGEST, "")
+        return Served(str(version.version), stored.load(folder, digest), digest)
+
+    def past(self, target: str, version: str, digest: str) -> Served:
+        """A version that was in service once, for a replay. digest: what was recorded of its card back then.
+
+        Raises RegistryError where the version or its files are gone, ModelRefused where they are no longer the same.
+        """
+        from mlflow.exceptions import MlflowException
+
+        try:
+            found = self._client.get_model_version(target, version)
+        except MlflowException as error:
+            raise RegistryError(f"{target}: the registry has no version {version}. Restore its database.") from error
+        folder = Path(str(found.tags.get("folder", "")))
+        if not folder.is_dir():
+            raise RegistryError(f"{target}: the files of version {version} are gone from {folder}. Restore them.")
+        return Served(version, stored.load(folder, digest), digest)
 
     def promote_if_better(
         self, challenger: Model, verdict: Verdict, *, by_rule: Model | None = None, seen_at: datetime
