@@ -7,21 +7,23 @@ the connection: a late reply must never be credited to the next message.
 
 from __future__ import annotations
 
-import asyncio
 import re
 import ssl
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import ip_address
 
 import aiosmtplib
 
+from notices.wire import Lost, Wire
 from settings import Relay
 
 ACCEPTED, LATER, REFUSED, RELAY_DOWN, UNCERTAIN = "accepted", "later", "failed", "relay_down", "uncertain"
 CONNECT_SECONDS = 15.0
 COMMAND_SECONDS = 60.0
 DOT_SECONDS = 600.0  # RFC 5321: a relay may take this long to say yes, and giving up early makes duplicates
+QUIT_SECONDS = 5.0
 HELO_NAME = "beforehand.localhost"
 OK = 250
 START_INPUT = 354
@@ -62,9 +64,9 @@ def name_of(relay: Relay) -> str:
 def allowed(relay: Relay, *, plain_by_name: str | None = None) -> Relay:
     """The relay, if what it is sent stays secret on the way. Raises RelayRefused for plain SMTP to another machine.
 
-    plain_by_name: the one host for which plain SMTP was switched on by name.
+    plain_by_name: the one host for which plain SMTP was switched on by name (default: what the relay's setting says).
     """
-    if relay.scheme == "smtp" and not is_loopback(relay.host) and relay.host != plain_by_name:
+    if relay.scheme == "smtp" and not is_loopback(relay.host) and relay.host != (plain_by_name or relay.plain_host):
         raise RelayRefused(
             f"{name_of(relay)} would carry mail in clear to another machine. Nothing was sent. "
             "Use smtp+starttls:// or smtps:// in BEFOREHAND_SMTP_URL."
@@ -89,68 +91,82 @@ class Connection:
         self._relay = relay
         self._timeouts = timeouts or Timeouts()
         self._tls_context = tls_context
-        self._client: aiosmtplib.SMTP | None = None
+        self._wire: Wire | None = None
+        self._pipelines = False
+        self._phase = "connect"
 
-    async def deliver(self, sender: str, recipient: str, mime: bytes, may_finish: Callable[[], bool]) -> Reply:
+    @property
+    def is_open(self) -> bool:
+        """Whether the next message needs no new connection, as far as is known."""
+        return self._wire is not None and self._wire.is_open
+
+    async def deliver(
+        self,
+        sender: str,
+        recipient: str,
+        mime: bytes,
+        may_finish: Callable[[], bool],
+        at_point: Callable[[str], None] = lambda _point: None,
+    ) -> Reply:
         """Offer one message. ``may_finish`` is asked between the body and the final dot: False ends it unsent.
 
-        sender and recipient go into the commands exactly as given. Never raises for what a relay or network does;
-        a cancel closes the connection and is raised on.
+        sender and recipient go into the commands exactly as given. ``at_point`` hears how far it got: opened, envelope,
+        go_ahead, body, dot. Never raises for what a relay or network does; a cancel closes the connection and is
+        raised on.
         """
-        phase = "connect"
-        was_open = self._client is not None and self._client.is_connected
+        was_open, self._phase = self.is_open, "connect"
         try:
-            client = await self._opened()
-            for phase, command in (
-                ("mail", b"MAIL FROM:<" + sender.encode("ascii") + b">"),
-                ("rcpt", b"RCPT TO:<" + recipient.encode("ascii") + b">"),
-                ("data", b"DATA"),
-            ):
-                _expect_silence(client)
-                reply = await client.execute_command(command, timeout=self._timeouts.command)
-                ended = self._judge(phase, reply)
-                if ended is not None:
-                    return await self._after(client, ended)
-            self._write(client, mime)
+            wire = await self._opened()
+            at_point("opened")
+            ended = await self._envelope(wire, sender, recipient, at_point)
+            if ended is not None:
+                return await self._after(wire, ended)
+            at_point("go_ahead")
+            await wire.send(_stuffed(mime), self._timeouts.command)
+            at_point("body")
             if not may_finish():
                 self.close()
                 return Reply(LATER, "data", None, "the lease ran out before the final dot")
-            _expect_silence(client)
-            phase = "dot"
-            reply = await client.execute_command(b".", timeout=self._timeouts.dot)
-            ended = self._judge(phase, reply)
-            if ended is not None:
-                return await self._after(client, ended)
-            return Reply(ACCEPTED, "done", reply.code, reply.message)
+            wire.say(b".")
+            self._phase = "dot"
+            at_point("dot")
+            reply = await wire.hear(self._timeouts.dot)
+            refused = _judge("dot", reply)
+            return (
+                Reply(ACCEPTED, "done", reply.code, reply.message)
+                if refused is None
+                else await self._after(wire, refused)
+            )
         except (aiosmtplib.SMTPException, OSError, TimeoutError, ValueError) as error:
             self.close()
-            if was_open and phase == "mail" and isinstance(error, aiosmtplib.SMTPServerDisconnected):
-                return await self.deliver(sender, recipient, mime, may_finish)  # it had closed while we were idle
-            return _broken(phase, error)
-        except asyncio.CancelledError:
+            if was_open and self._phase == "mail" and isinstance(error, Lost):
+                return await self.deliver(sender, recipient, mime, may_finish, at_point)  # it closed while we were idle
+            return _broken(self._phase, error)
+        except BaseException:  # a cancel: its reply may still come, and must not meet the next message
             self.close()
             raise
 
     async def quit(self) -> None:
         """Say goodbye if there is somebody to say it to."""
-        client, self._client = self._client, None
-        if client is None or not client.is_connected:
-            return
-        try:
-            await client.quit(timeout=self._timeouts.command)
-        except (aiosmtplib.SMTPException, OSError, TimeoutError):
-            client.close()
+        if self._wire is not None and self._wire.is_open:
+            with suppress(OSError, TimeoutError, ValueError):
+                self._wire.say(b"QUIT")
+                await self._wire.hear(min(QUIT_SECONDS, self._timeouts.command))
+        self.close()
 
     def close(self) -> None:
         """Drop the connection at once."""
-        client, self._client = self._client, None
-        if client is not None:
-            client.close()
+        wire, self._wire = self._wire, None
+        if wire is not None:
+            wire.close()
 
-    async def _opened(self) -> aiosmtplib.SMTP:
-        if self._client is not None and self._client.is_connected:
-            return self._client
+    async def _opened(self) -> Wire:
+        if self._wire is not None and self._wire.is_open:
+            return self._wire
         relay = self._relay
+        context = self._tls_context
+        if context is None and relay.ca_file is not None:
+            context = ssl.create_default_context(cafile=relay.ca_file)
         client = aiosmtplib.SMTP(
             hostname=relay.host,
             port=relay.port,
@@ -160,58 +176,94 @@ class Connection:
             timeout=self._timeouts.connect,
             use_tls=relay.scheme == "smtps",
             start_tls=relay.scheme == "smtp+starttls",  # True is an order: without TLS there is no AUTH and no mail
-            tls_context=self._tls_context,
+            tls_context=context,
         )
-        self._client = client
-        await client.connect()
-        if client.is_ehlo_or_helo_needed:
-            await client.ehlo()
-        return client
+        try:
+            await client.connect()
+            if client.is_ehlo_or_helo_needed:
+                await client.ehlo()
+            self._wire = Wire.over(client)
+        except BaseException:
+            client.close()
+            raise
+        self._pipelines = client.supports_extension("pipelining")
+        return self._wire
 
-    @staticmethod
-    def _write(client: aiosmtplib.SMTP, mime: bytes) -> None:
-        """The body, dots doubled, all but the final dot."""
-        lines = _LINE_END.sub(b"\r\n", mime)
-        if not lines.endswith(b"\r\n"):
-            lines += b"\r\n"
-        if client.protocol is None:
-            raise aiosmtplib.SMTPServerDisconnected("Connection lost")
-        client.protocol.write(_DOT_AT_START.sub(b"..", lines))
+    async def _envelope(self, wire: Wire, sender: str, recipient: str, at_point: Callable[[str], None]) -> Reply | None:
+        """MAIL, RCPT and DATA: in one write where the relay takes that, else one by one. None: the body may come.
 
-    @staticmethod
-    def _judge(phase: str, reply: aiosmtplib.SMTPResponse) -> Reply | None:
-        """What a reply means at this point; None: as hoped, go on."""
-        code, text = reply.code, reply.message
-        if code == (START_INPUT if phase == "data" else OK) or (phase == "rcpt" and code == OK + 1):
-            return None
-        kind = code // 100
-        if code in RELAY_CODES or (phase == "mail" and kind == 5):  # noqa: PLR2004 - 5xx
-            return Reply(RELAY_DOWN, phase, code, text)
-        if kind == 5:  # noqa: PLR2004 - 5xx
-            return Reply(REFUSED, phase, code, text)
-        if kind == 4:  # noqa: PLR2004 - 4xx
-            return Reply(LATER, phase, code, text)
-        return Reply(UNCERTAIN if phase == "dot" else LATER, phase, code, f"odd reply: {text}")
-
-    async def _after(self, client: aiosmtplib.SMTP, ended: Reply) -> Reply:
-        """Make the connection fit for the next message, or close it."""
-        is_odd = ended.code is None or ended.code // 100 not in {4, 5}
-        if is_odd or ended.result == RELAY_DOWN:
-            self.close()
-        elif ended.phase != "dot":  # after the dot the transaction is over by itself
+        Each reply belongs to the command of its place in the order. The first one that is not as hoped decides.
+        """
+        commands = (
+            ("mail", b"MAIL FROM:<" + sender.encode("ascii") + b">"),
+            ("rcpt", b"RCPT TO:<" + recipient.encode("ascii") + b">"),
+            ("data", b"DATA"),
+        )
+        ended: Reply | None = None
+        self._phase = "mail"
+        if self._pipelines:
+            wire.say(*(command for _, command in commands))
+            at_point("envelope")
+        for phase, command in commands:
+            self._phase = phase if ended is None else self._phase
+            if not self._pipelines:
+                wire.say(command)
+                if phase == "rcpt":
+                    at_point("envelope")
             try:
-                await client.rset(timeout=self._timeouts.command)
-            except (aiosmtplib.SMTPException, OSError, TimeoutError):
+                reply = await wire.hear(self._timeouts.command)
+            except (OSError, TimeoutError, ValueError):
+                if ended is None:
+                    raise
+                self.close()  # what was said first still holds
+                return ended
+            ended = ended or _judge(phase, reply)
+            if ended is not None and (not self._pipelines or ended.result == RELAY_DOWN or is_odd(ended)):
+                return ended
+        if ended is not None and reply.code == START_INPUT:
+            self.close()  # it waits for a body that nobody may have
+        return ended
+
+    async def _after(self, wire: Wire, ended: Reply) -> Reply:
+        """Make the connection fit for the next message, or close it."""
+        if is_odd(ended) or ended.result == RELAY_DOWN:
+            self.close()
+        elif ended.phase != "dot" and wire.is_open:  # after the dot the transaction is over by itself
+            try:
+                wire.say(b"RSET")
+                if (await wire.hear(self._timeouts.command)).code != OK:
+                    self.close()
+            except (OSError, TimeoutError, ValueError):
                 self.close()
         return ended
 
 
-def _expect_silence(client: aiosmtplib.SMTP) -> None:
-    """Before we speak, nothing may be left of what the relay said: it would be taken for the next reply."""
-    if client.protocol is None or not client.is_connected:
-        raise aiosmtplib.SMTPServerDisconnected("Connection lost")
-    if getattr(client.protocol, "_buffer", b""):
-        raise aiosmtplib.SMTPServerDisconnected("the relay spoke out of turn")
+def is_odd(ended: Reply) -> bool:
+    """Whether the relay said what has no place there: nothing that follows can be trusted."""
+    return ended.code is None or ended.code // 100 not in {4, 5}
+
+
+def _judge(phase: str, reply: aiosmtplib.SMTPResponse) -> Reply | None:
+    """What a reply means at this point; None: as hoped, go on."""
+    code, text = reply.code, reply.message
+    if code == (START_INPUT if phase == "data" else OK) or (phase == "rcpt" and code == OK + 1):
+        return None
+    kind = code // 100
+    if code in RELAY_CODES or (phase == "mail" and kind == 5):  # noqa: PLR2004 - 5xx
+        return Reply(RELAY_DOWN, phase, code, text)
+    if kind == 5:  # noqa: PLR2004 - 5xx
+        return Reply(REFUSED, phase, code, text)
+    if kind == 4:  # noqa: PLR2004 - 4xx
+        return Reply(LATER, phase, code, text)
+    return Reply(UNCERTAIN if phase == "dot" else LATER, phase, code, f"odd reply: {text}")
+
+
+def _stuffed(mime: bytes) -> bytes:
+    """The body as it goes over the wire, dots doubled, all but the final dot."""
+    lines = _LINE_END.sub(b"\r\n", mime)
+    if not lines.endswith(b"\r\n"):
+        lines += b"\r\n"
+    return _DOT_AT_START.sub(b"..", lines)
 
 
 def _broken(phase: str, error: Exception) -> Reply:

@@ -39,6 +39,7 @@ class Log:
     taken: list[str] = field(default_factory=list)  # the whole message arrived, whatever was answered
     recipients: list[str] = field(default_factory=list)
     verbs: Counter[str] = field(default_factory=Counter)
+    bursts: list[str] = field(default_factory=list)  # verbs that were there together, before the first was answered
 
 
 class Session:
@@ -52,12 +53,20 @@ class Session:
         try:
             if await self.answer("CONNECT"):
                 while line := await reader.readline():
+                    self.note_burst(line, reader)
                     if not await self.command(line.decode("latin-1").strip(), reader):
                         break
         except (ConnectionError, asyncio.IncompleteReadError):
             pass
         finally:
             writer.close()
+
+    def note_burst(self, line: bytes, reader: asyncio.StreamReader) -> None:
+        """What else had arrived when a MAIL was read."""
+        waiting = bytes(reader._buffer)  # type: ignore[attr-defined]
+        if line.upper().startswith(b"MAIL") and waiting:
+            verbs = [one.split(b" ", 1)[0].decode() for one in (line + waiting).split(b"\r\n") if one]
+            self.log.bursts.append(" ".join(verbs))
 
     async def command(self, line: str, reader: asyncio.StreamReader) -> bool:
         verb = line.split(" ", 1)[0].upper()

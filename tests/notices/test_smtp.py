@@ -71,19 +71,28 @@ CASES = [
 ]
 
 
+MODES = pytest.mark.parametrize("extensions", [(), ("PIPELINING",)], ids=["one by one", "pipelined"])
+
+
+@MODES
 @pytest.mark.parametrize(("verb", "said", "result", "phase"), CASES)
-async def test_each_answer_at_each_verb_has_one_meaning(verb: str, said: str, result: str, phase: str) -> None:
-    with server.running(only(verb, said)) as (relay, log):
+async def test_each_answer_at_each_verb_has_one_meaning(
+    verb: str, said: str, result: str, phase: str, extensions: tuple[str, ...]
+) -> None:
+    with server.running(only(verb, said), extensions=extensions) as (relay, log):
         [reply] = await deliver(relay)
     assert (reply.result, reply.phase) == (result, phase)
     assert log.accepted == []
 
 
+@MODES
 @pytest.mark.parametrize(
     ("verb", "said"), [(verb, said) for verb, said, *_ in CASES if verb not in {"CONNECT", "EHLO"}]
 )
-async def test_after_any_trouble_the_next_message_gets_its_own_reply(verb: str, said: str) -> None:
-    with server.running(only(verb, said, times=1)) as (relay, log):
+async def test_after_any_trouble_the_next_message_gets_its_own_reply(
+    verb: str, said: str, extensions: tuple[str, ...]
+) -> None:
+    with server.running(only(verb, said, times=1), extensions=extensions) as (relay, log):
         first, second = await deliver(relay, times=2)
     assert first.result != "accepted"
     assert second.result == "accepted"
@@ -100,14 +109,16 @@ SILENT = [
 
 
 async def test_a_relay_that_falls_silent_is_left_and_the_next_message_gets_its_own_reply() -> None:
-    async def one(verb: str, result: str, phase: str) -> None:
-        with server.running(only(verb, HANG, times=1)) as (relay, log):
+    async def one(verb: str, result: str, phase: str, extensions: tuple[str, ...]) -> None:
+        with server.running(only(verb, HANG, times=1), extensions=extensions) as (relay, log):
             first, second = await deliver(relay, times=2, timeouts=SHORT)
         assert (first.result, first.phase) == (result, phase)
         assert second.result == "accepted"
         assert len(log.accepted) == 1
 
-    await asyncio.gather(*(one(verb, result, phase) for verb, _, result, phase in SILENT))  # they wait side by side
+    both = ((), ("PIPELINING",))
+    waits = [one(verb, result, phase, offered) for verb, _, result, phase in SILENT for offered in both]
+    await asyncio.gather(*waits)  # side by side
 
 
 async def test_a_drop_while_the_body_is_sent_is_surely_not_accepted_or_uncertain_never_accepted() -> None:
@@ -123,6 +134,28 @@ async def test_one_connection_carries_many_messages_and_takes_addresses_as_they_
     assert [reply.result for reply in replies] == ["accepted"] * 5
     assert log.verbs["CONNECT"] == 1
     assert set(log.recipients) == {"RCPT TO:<ana+x@mail.example>"}
+
+
+async def test_where_the_relay_takes_it_the_envelope_goes_in_one_write() -> None:
+    with server.running(extensions=("PIPELINING",)) as (relay, log):
+        replies = await deliver(relay, times=5)
+    assert [reply.result for reply in replies] == ["accepted"] * 5
+    assert log.bursts == ["MAIL RCPT DATA"] * 5
+    with server.running() as (relay, log):
+        await deliver(relay)
+    assert log.bursts == []
+
+
+@pytest.mark.parametrize(
+    "extra", ["250 ok\r\n250 ok", "250 ok\r\n250 ok\r\n354 go", "354 go", "250 ok\r\n354 go\r\n250 done"]
+)
+@pytest.mark.parametrize("verb", ["MAIL", "RCPT", "DATA", "DOT"])
+async def test_pipelined_nonsense_is_never_taken_for_a_yes(verb: str, extra: str) -> None:
+    with server.running(only(verb, extra, times=1), extensions=("PIPELINING",)) as (relay, log):
+        first, second = await deliver(relay, times=2)
+    assert first.result != "accepted" or len(log.accepted) == 2
+    assert first.result != "failed"
+    assert second.result == "accepted"
 
 
 async def test_a_connection_that_went_stale_is_opened_again() -> None:
