@@ -12,17 +12,19 @@ review, held: prepared, and waiting for a person
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
 
-from notices.decision import STAGES, Candidate, Case, Decision, History, Recipient
+from notices.decision import Candidate, Case, Decision, History, Recipient
 from notices.hours import good_moment, next_hour, zones_of
 from notices.keys import Keys
-from notices.limits import held, limited, reviewed
+from notices.limits import limited, stop_reasons
 from notices.policy import LADDER, Kind, Policy
+from notices.stages import date_of, fact_of, stage_of
 
-__all__ = ["Candidate", "Case", "Decision", "History", "Recipient", "decide", "expected_value", "fact_of"]
+__all__ = [
+    "Candidate", "Case", "Decision", "History", "Recipient", "closing_value", "decide", "expected_value", "fact_of",
+]  # fmt: skip
 
 
 def decide(
@@ -34,53 +36,54 @@ def decide(
     now: datetime,
 ) -> list[Decision]:
     """One decision per candidate, in the order given. ``now``: the moment of planning, from which hours are counted."""
-    first = [_alone(candidate, recipients, policy, history, keys, now) for candidate in candidates]
-    timed = [_timed(decision, recipients, policy, now) for decision in first]
-    within = limited(timed, recipients, policy, history)
-    return held(reviewed(within, policy, history), policy, history)
+    around = _Around(recipients, policy, history, keys, now)
+    timed = [_timed(_alone(candidate, around), around) for candidate in candidates]
+    stopped = stop_reasons(timed, policy, history)
+    return limited(timed, recipients, policy, history, stopped)
 
 
 def expected_value(kind: Kind, probability: float, value_at_stake: float | None) -> float:
-    """What telling is worth, in money: see Kind for the formula."""
+    """What telling of a risk is worth, in the money of the kind: see Kind for the formula."""
     at_stake = min(max(value_at_stake or 0.0, 0.0), kind.value_limit)
     benefit = kind.benefit_base + kind.benefit_share * at_stake
     return probability * benefit - kind.annoyance - kind.contact_share * kind.contact_cost
 
 
-def fact_of(candidate: Candidate) -> dict[str, Any]:
-    """What a recipient is told, as far as a change of it would be news."""
-    evidence = candidate.evidence
-    if candidate.kind == "stock_out":
-        return {"expected_date": evidence.get("expected_date"), "quantity": evidence.get("quantity")}
-    window = evidence.get("window") or {}
-    return {"expected_date": window.get("p50"), "window": dict(window)}
+def closing_value(kind: Kind) -> float:
+    """What telling that a trouble is over, or that we were wrong, is worth: it is sure, and the same for everyone."""
+    return kind.closing_benefit - kind.annoyance - kind.contact_share * kind.contact_cost
 
 
-def _alone(
-    candidate: Candidate,
-    recipients: Mapping[str, Recipient],
-    policy: Policy,
-    history: History,
-    keys: Keys,
-    now: datetime,
-) -> Decision:
+@dataclass(frozen=True, slots=True)
+class _Around:
+    recipients: Mapping[str, Recipient]
+    policy: Policy
+    history: History
+    keys: Keys
+    now: datetime
+
+
+def _alone(candidate: Candidate, around: _Around) -> Decision:
     """The gates that look at nothing but this candidate; 'send' if all are open."""
-    kind = policy.kinds[candidate.kind]
-    if candidate.abstained or candidate.probability is None:
+    kind, now = around.policy.kinds[candidate.kind], around.now
+    is_risk = candidate.closing is None
+    if is_risk and (candidate.abstained or candidate.probability is None):
         return Decision(candidate, "abstained", candidate.abstain_reason or "no_probability", None)
-    value = expected_value(kind, candidate.probability, candidate.value_at_stake)
-    person = recipients.get(candidate.recipient_id, Recipient(None, "unknown_recipient"))
-    case = history.cases[(candidate.kind, candidate.recipient_id, candidate.object_id)]
-    stage, untold = _stage(candidate, case, kind)
+    person = around.recipients.get(candidate.recipient_id, Recipient(None, "unknown_recipient"))
+    case = around.history.cases[(candidate.kind, candidate.recipient_id, candidate.object_id)]
+    stage, untold = stage_of(candidate, case, kind)
+    value = _value(candidate, stage, kind, around.policy)
     wish = person.wish(candidate.kind)
+    # Who was told is owed the end: a rung or a pause stops what is new, never an all-clear or a correction.
+    is_owed = bool(case.accepted) and (not is_risk or stage == "correction")
     gates = (
         ("suppressed", person.blocked or ("muted" if wish.muted else None)),
         ("snoozed", "until_later" if wish.snoozed_until is not None and wish.snoozed_until > now else None),
         ("covered" if kind.digest else "already_told", untold),
-        ("covered", "inbound_in_time" if _inbound_in_time(candidate) else None),
+        ("covered", "inbound_in_time" if is_risk and inbound_in_time(candidate) else None),
         ("below_value", "not_worth_telling" if value <= 0 else None),
-        ("hold_out", "permanent" if _held_out(candidate, kind, keys) else None),
-        ("shadow", kind.ladder if not _on_rung(candidate, kind, keys) else None),
+        ("hold_out", "permanent" if _held_out(candidate, kind, around.keys) else None),
+        ("shadow", kind.ladder if not is_owed and not _on_rung(candidate, kind, around.keys) else None),
     )
     for decision, reason in gates:
         if reason is not None:
@@ -88,27 +91,20 @@ def _alone(
     return Decision(candidate, "send", "worth_telling", value, case, stage)
 
 
-def _stage(candidate: Candidate, case: Case, kind: Kind) -> tuple[str, str | None]:
-    """The stage that a notice would have, and why there is none: told already, with no news since."""
-    if STAGES[0] not in case.told:
-        return STAGES[0], None
-    if STAGES[1] in case.told:
-        return STAGES[1], "every_stage_told"
-    before = _date_of(case.told[STAGES[0]].get("expected_date"))
-    now = _date_of(fact_of(candidate)["expected_date"])
-    if before is None or now is None or abs((now - before) / timedelta(days=1)) < kind.step_days:
-        return STAGES[1], "no_change_of_fact"
-    return STAGES[1], None
+def _value(candidate: Candidate, stage: str, kind: Kind, policy: Policy) -> float:
+    """A correction of an all-clear is a risk as well: the better of both reasons to tell."""
+    if candidate.closing is not None:
+        return closing_value(kind)
+    at_stake = policy.money(candidate.value_at_stake, candidate.evidence.get("currency"))
+    value = expected_value(kind, candidate.probability or 0.0, at_stake)
+    return max(value, closing_value(kind)) if stage == "correction" else value
 
 
-def _date_of(value: str | None) -> datetime | None:
-    return datetime.fromisoformat(value[:10]) if value else None
-
-
-def _inbound_in_time(candidate: Candidate) -> bool:
+def inbound_in_time(candidate: Candidate) -> bool:
+    """Whether stock that is on its way arrives before the article runs out."""
     inbound = candidate.evidence.get("open_inbound")
-    arrives = _date_of(inbound.get("expected_at")) if inbound else None
-    runs_out = _date_of(candidate.evidence.get("expected_date"))
+    arrives = date_of(inbound.get("expected_at")) if inbound else None
+    runs_out = date_of(candidate.evidence.get("expected_date"))
     return arrives is not None and runs_out is not None and arrives <= runs_out
 
 
@@ -120,15 +116,16 @@ def _on_rung(candidate: Candidate, kind: Kind, keys: Keys) -> bool:
     return keys.share("ladder", kind.name, candidate.recipient_id) < LADDER[kind.ladder]
 
 
-def _timed(decision: Decision, recipients: Mapping[str, Recipient], policy: Policy, now: datetime) -> Decision:
+def _timed(decision: Decision, around: _Around) -> Decision:
     """When the notice may go: never in the recipient's quiet hours, a digest not before its hour."""
     if decision.decision != "send":
         return decision
-    candidate = decision.candidate
-    kind = policy.kinds[candidate.kind]
-    person = recipients[candidate.recipient_id]
+    candidate, now = decision.candidate, around.now
+    kind = around.policy.kinds[candidate.kind]
+    person = around.recipients[candidate.recipient_id]
     wish = person.wish(candidate.kind)
-    zones = zones_of(person.entry.time_zone, person.entry.region) if person.entry else ()
+    ships_to = candidate.evidence.get("destination_region")
+    zones = zones_of(person.entry.time_zone, person.entry.region, ships_to) if person.entry else ()
     if not zones:
         return replace(decision, decision="quiet", reason="zone_unknown")
     earliest = now

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 from notices.directory import Entry
@@ -16,12 +17,24 @@ DECISIONS = (
     "send", "digest", "review", "hold_out", "capped", "quiet", "snoozed", "already_told", "below_value",
     "abstained", "suppressed", "covered", "shadow", "held",
 )  # fmt: skip
-STAGES = ("heads_up", "update")
+# Decided to be worth telling, whoever was told in the end: what the volume breaker and precision look at.
+WANTED = frozenset({*PLANNED, *WAITING, "hold_out", "capped", "shadow"})
+
+HEADS_UP, UPDATE, ALL_CLEAR, CORRECTION = STAGES = ("heads_up", "update", "all_clear", "correction")
+LAST_STAGES = frozenset({ALL_CLEAR, CORRECTION})
+# How a trouble that was told ended, and the stage that says so; None: the recipient knows it, the case closes silently.
+CLOSINGS: Mapping[str, str | None] = MappingProxyType(
+    {"in_time": ALL_CLEAR, "unlikely_now": ALL_CLEAR, "was_untrue": CORRECTION, "came_true": None, "cancelled": None}
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One score that may become a notice. ``sku_id`` is empty where the subject has no article."""
+    """One score that may become a notice. ``sku_id`` is empty where the subject has no article.
+
+    closing: None for a risk; a key of CLOSINGS where a trouble that was told is over. ``value_at_stake`` is money in
+    ``evidence["currency"]``.
+    """
 
     kind: str
     subject_id: str
@@ -33,6 +46,7 @@ class Candidate:
     value_at_stake: float | None
     evidence: Mapping[str, Any]
     model_version: str
+    closing: str | None = None
 
     @property
     def object_id(self) -> str:
@@ -62,21 +76,30 @@ class Recipient:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One (recipient, object, kind, episode). ``told`` holds the fact of each stage that was really told."""
+    """One (recipient, object, kind, episode). ``told`` holds the fact of each stage that was told or is on its way.
+
+    accepted: the stages that a relay took; only these can be closed. is_closed: nothing more is told, ever.
+    """
 
     case_id: str
     episode: str
     told: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    accepted: frozenset[str] = frozenset()
+    is_closed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """What happened before the day. ``taken``: planned by an interrupted run of this same day, which stands."""
+    """What happened before the day. ``taken``: planned by an interrupted run of this same day, which stands.
+
+    volumes: notices that were wanted (WANTED) a day by kind, over the last 28 days; wanted: of this day, that stand.
+    """
 
     cases: Mapping[tuple[str, str, str], Case]  # by (kind, recipient_id, object_id)
     told_7d: Mapping[str, int] = field(default_factory=dict)  # notices by recipient, all kinds
-    volumes: Mapping[str, Sequence[int]] = field(default_factory=dict)  # notices a day by kind, last 28 days
+    volumes: Mapping[str, Sequence[int]] = field(default_factory=dict)
     taken: Mapping[str, Sequence[str]] = field(default_factory=dict)  # recipients by kind, this day
+    wanted: Mapping[str, int] = field(default_factory=dict)  # by kind, this day
     reviews_taken: int = 0
 
 
@@ -89,7 +112,7 @@ class Decision:
     reason: str
     expected_value: float | None
     case: Case | None = None
-    stage: str = STAGES[0]
+    stage: str = HEADS_UP
     send_at: datetime | None = None
 
     @property

@@ -18,16 +18,21 @@ _BRAZIL = {
 }  # fmt: skip
 
 
-def zones_of(time_zone: str | None, region: str | None) -> tuple[ZoneInfo, ...]:
+def zones_of(time_zone: str | None, region: str | None, ships_to: str | None = None) -> tuple[ZoneInfo, ...]:
     """Where a person's clock may stand: the stated zone, else every zone of the region's country, else nothing.
 
-    A country with several zones gives them all: a moment is then only good if it is good in each.
+    ships_to: where their order goes, for people whose own region is not known. A country with several zones gives them
+    all: a moment is then only good if it is good in each.
     """
     if time_zone:
         try:
             return (ZoneInfo(time_zone),)
         except (ZoneInfoNotFoundError, ValueError):
             pass  # a name that no zone has: as good as none
+    return _zones_in(region) or _zones_in(ships_to)
+
+
+def _zones_in(region: str | None) -> tuple[ZoneInfo, ...]:
     if not region:
         return ()
     country, _, part = region.upper().partition("-")

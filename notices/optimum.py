@@ -1,0 +1,133 @@
+"""The most valuable set within limits, exactly. Pure.
+
+A limit is a group of items of which at most so many may be taken: a recipient's cap, a kind's budget, the day, the
+reviewers. Where the limits that can bind are nested or apart (a laminar family), taking by falling value is exact: they
+form a matroid. Where they cross (a person's cap and a kind's budget), each connected part is solved as an integer
+program by HiGHS, whose relaxation is almost always integral already (two laminar families give a network matrix).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import Bounds, LinearConstraint, milp
+from scipy.sparse import csr_matrix
+
+
+class NotSolved(RuntimeError):
+    """The solver gave up. Nothing was decided."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """At most ``most`` of these items (by index) may be taken."""
+
+    name: Hashable
+    items: tuple[int, ...]
+    most: int
+
+
+def best(values: Sequence[float], limits: Sequence[Limit]) -> set[int]:
+    """The indexes of the set with the largest sum of values in which every limit holds. Values above 0.
+
+    Between equals the earlier index wins wherever taking by falling value is exact. Raises NotSolved.
+    """
+    tight = [limit for limit in limits if len(limit.items) > limit.most]
+    taken = set(range(len(values)))
+    for items, inner in _parts(len(values), tight):
+        taken -= set(items)
+        taken |= _by_falling_value(items, values, inner) if _is_laminar(inner) else _by_program(items, values, inner)
+    return taken
+
+
+def _parts(count: int, limits: Sequence[Limit]) -> list[tuple[list[int], list[Limit]]]:
+    """Items that share a limit, directly or through others, with these limits; items without limits are in no part."""
+    root = list(range(count))
+
+    def find(item: int) -> int:
+        while root[item] != item:
+            root[item] = root[root[item]]
+            item = root[item]
+        return item
+
+    for limit in limits:
+        first = find(limit.items[0])
+        for item in limit.items:
+            root[find(item)] = first
+    items: dict[int, list[int]] = defaultdict(list)
+    inner: dict[int, list[Limit]] = defaultdict(list)
+    for item in sorted({item for limit in limits for item in limit.items}):
+        items[find(item)].append(item)
+    for limit in limits:
+        inner[find(limit.items[0])].append(limit)
+    return [(items[key], inner[key]) for key in items]
+
+
+def _is_laminar(limits: Sequence[Limit]) -> bool:
+    """Whether any two groups are nested or apart: built from the smallest up, each is made of whole earlier groups."""
+    block: dict[int, int] = {}
+    size: list[int] = []
+    for limit in sorted(limits, key=lambda limit: len(limit.items)):
+        met: dict[int, int] = defaultdict(int)
+        for item in limit.items:
+            if item in block:
+                met[block[item]] += 1
+        if any(size[inner] != count for inner, count in met.items()):
+            return False
+        block.update(dict.fromkeys(limit.items, len(size)))
+        size.append(len(limit.items))
+    return True
+
+
+def _by_falling_value(items: Sequence[int], values: Sequence[float], limits: Sequence[Limit]) -> set[int]:
+    room = [limit.most for limit in limits]
+    over: dict[int, list[int]] = defaultdict(list)
+    for place, limit in enumerate(limits):
+        for item in limit.items:
+            over[item].append(place)
+    taken = set()
+    for item in sorted(items, key=lambda item: (-values[item], item)):
+        if all(room[place] > 0 for place in over[item]):
+            taken.add(item)
+            for place in over[item]:
+                room[place] -= 1
+    return taken
+
+
+def _by_program(items: Sequence[int], values: Sequence[float], limits: Sequence[Limit]) -> set[int]:
+    """0/1 variables for the items that can be in an optimum; one row a limit."""
+    rows_of: dict[int, list[int]] = defaultdict(list)
+    for row, limit in enumerate(limits):
+        for item in limit.items:
+            rows_of[item].append(row)
+    kept = _without_dominated(items, values, rows_of, limits)
+    rows = [row for item in kept for row in rows_of[item]]
+    columns = [column for column, item in enumerate(kept) for _ in rows_of[item]]
+    matrix = csr_matrix((np.ones(len(rows)), (rows, columns)), shape=(len(limits), len(kept)))
+    found = milp(
+        c=-np.array([values[item] for item in kept]),
+        constraints=LinearConstraint(matrix, ub=np.array([max(0, limit.most) for limit in limits])),
+        integrality=np.ones(len(kept)),
+        bounds=Bounds(0, 1),
+        options={"mip_rel_gap": 0.0},
+    )
+    if found.x is None or found.status != 0:
+        raise NotSolved(f"the best set within the limits was not found: {found.message} Nothing was decided.")
+    return {item for item, share in zip(kept, found.x, strict=True) if share > 0.5}  # noqa: PLR2004 - 0 or 1, rounded
+
+
+def _without_dominated(
+    items: Sequence[int], values: Sequence[float], rows_of: dict[int, list[int]], limits: Sequence[Limit]
+) -> list[int]:
+    """Items under the same limits stand in for each other: only as many of the best as their tightest limit takes."""
+    alike: dict[tuple[int, ...], list[int]] = defaultdict(list)
+    for item in items:
+        alike[tuple(rows_of[item])].append(item)
+    kept: list[int] = []
+    for rows, group in alike.items():
+        most = max(0, min(limits[row].most for row in rows))
+        kept += sorted(group, key=lambda item: (-values[item], item))[:most]
+    return sorted(kept)
