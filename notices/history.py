@@ -2,38 +2,27 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select
+from sqlalchemy import ColumnElement, Connection, case, func, select
 
-from notices import directory, preferences
+from notices import directory, preferences, told
 from notices.address import AddressRefused, checked
-from notices.decision import Candidate, Case, History, Recipient
+from notices.decision import WANTED, Candidate, Case, History, Recipient
 from notices.directory import Entry
 from notices.keys import Keys
 from notices.policy import LADDER, Kind, Policy
 from notices.preferences import ALL_KINDS
-from notices.state import cases, chunks, control, decisions, deliveries, kinds, notices, tellings
+from notices.state import cases, chunks, control, decisions, kinds, notices
 
-CAP_DAYS = 7
 VOLUME_DAYS = 28
-DISARMED = "disarmed"
 KILL = "kill"
 ON = "on"
-
-
-def was_told() -> ColumnElement[bool]:
-    """Whether a notice, joined to its delivery, reached its recipient, may have, or is on its way.
-
-    A notice that never left (held, expired or withdrawn before its first sure try, or planned by a rebuild) told
-    nobody: a later day may plan it again, under the same key.
-    """
-    left = or_(notices.c.state == "APPROVED", deliveries.c.uncertain > 0)
-    return and_(deliveries.c.delivery_id.is_not(None), left)
+RATE = "rate:"  # control: what a unit of a currency is worth in the money that the kinds count in
 
 
 def case_id(keys: Keys, kind: str, recipient_id: str, object_id: str, episode: str) -> str:
@@ -42,7 +31,7 @@ def case_id(keys: Keys, kind: str, recipient_id: str, object_id: str, episode: s
 
 
 def load_policy(db: Connection, policy: Policy) -> Policy:
-    """The policy with what people set in the DB: ladder, pause, budget, holdout share, and the kill switches."""
+    """The policy with what people set in the DB: ladder, pause, floor, budget, holdout share, switches and rates."""
     found = dict(policy.kinds)
     for row in db.execute(select(kinds).where(kinds.c.kind.in_(found))):
         kind: Kind = found[row.kind]
@@ -50,14 +39,17 @@ def load_policy(db: Connection, policy: Policy) -> Policy:
             kind,
             ladder=row.ladder if row.ladder in LADDER else kind.ladder,
             paused=row.paused,
+            floor=kind.floor if row.floor is None else row.floor,
             budget=kind.budget if row.budget is None else row.budget,
             holdout_share=kind.holdout_share if row.holdout_share is None else row.holdout_share,
         )
-    return replace(policy, kinds=found, stopped=stopped_kinds(db))
+    set_ = select(control.c.name, control.c.value).where(control.c.name.startswith(RATE))
+    rates = {row.name.removeprefix(RATE): float(row.value) for row in db.execute(set_)}
+    return replace(policy, kinds=found, stopped=stopped_kinds(db), rates={**policy.rates, **rates})
 
 
 def stopped_kinds(db: Connection) -> frozenset[str]:
-    """Kinds whose kill switch is on; ``*`` where all are. control: ``kill`` or ``kill:<kind>``, value ``on``."""
+    """What is switched off: kinds, ``carrier:<name>``, ``*`` for all. control: ``kill`` or ``kill:<what>``, ``on``."""
     rows = db.execute(select(control.c.name).where(control.c.name.startswith(KILL), control.c.value == ON)).scalars()
     return frozenset(name.partition(":")[2] or "*" for name in rows)
 
@@ -106,6 +98,12 @@ def decided(db: Connection, day: date, kind_names: Iterable[str]) -> set[tuple[s
     return {(row.kind, row.subject_id, row.sku_id) for row in db.execute(query)}
 
 
+def newest_day(db: Connection) -> date | None:
+    """The newest day that an armed run decided about; None before the first."""
+    newest: date | None = db.execute(select(func.max(decisions.c.day)).where(decisions.c.armed)).scalar()
+    return newest
+
+
 def load(
     db: Connection,
     keys: Keys,
@@ -121,13 +119,14 @@ def load(
     ``armed``: only what was really told counts as told; a rebuild also counts what its earlier days would have told.
     """
     people = dict.fromkeys(candidate.recipient_id for candidate in candidates)
-    rebuilt = and_(notices.c.state_reason == DISARMED, notices.c.day < day)
-    counts_as_told = was_told() if armed else or_(was_told(), rebuilt)
+    counts_as_told = told.counting(day, armed=armed)
+    wanted = {name: _wanted(db, kind, day) for name, kind in policy.kinds.items()}
     return History(
         cases=_cases(db, keys, candidates, policy, day, now, counts_as_told),
-        told_7d=_told_7d(db, people, day, counts_as_told),
-        volumes={name: _volumes(db, name, day) for name in policy.kinds},
+        told_7d=told.in_7_days(db, people, now, counts_as_told, but_day=day),
+        volumes={name: [n for of, n in by_day.items() if of < day] for name, by_day in wanted.items()},
         taken=_taken(db, day),
+        wanted={name: by_day.get(day, 0) for name, by_day in wanted.items()},
         reviews_taken=_reviews_taken(db, day),
     )
 
@@ -148,14 +147,16 @@ def _cases(
         for row in db.execute(query):
             if _is_running(row, policy.kinds.get(row.kind), now):
                 known[(row.kind, row.recipient_id, row.object_id)] = row
-    told = _told(db, [row.case_id for row in known.values()], counts_as_told)
+    told_of = told.stages(db, [row.case_id for row in known.values()], counts_as_told)
     found: dict[tuple[str, str, str], Case] = {}
     for candidate in candidates:
         key = (candidate.kind, candidate.recipient_id, candidate.object_id)
         running = known.get(key)
         episode = running.episode if running else _new_episode(policy.kinds[candidate.kind], day)
         id_ = running.case_id if running else case_id(keys, *key, episode)
-        found[key] = Case(id_, episode, told.get(id_, {}))
+        so_far = told_of.get(id_, told.Told())
+        is_closed = running is not None and running.closed_at is not None
+        found[key] = Case(id_, episode, so_far.facts, frozenset(so_far.accepted), is_closed)
     return found
 
 
@@ -171,64 +172,26 @@ def _new_episode(kind: Kind, day: date) -> str:
     return "1" if kind.episode_gap_days is None else day.isoformat()
 
 
-def _told(
-    db: Connection, case_ids: Sequence[str], counts_as_told: ColumnElement[bool]
-) -> dict[str, Mapping[str, Mapping[str, Any]]]:
-    found: dict[str, dict[str, Mapping[str, Any]]] = defaultdict(dict)
-    joined = tellings.join(notices, notices.c.notice_id == tellings.c.notice_id).outerjoin(
-        deliveries, deliveries.c.notice_id == notices.c.notice_id
-    )
-    for chunk in chunks(case_ids):
-        query = select(tellings.c.case_id, tellings.c.stage, tellings.c.fact).select_from(joined)
-        for row in db.execute(query.where(tellings.c.case_id.in_(chunk), counts_as_told)):
-            found[row.case_id][row.stage] = row.fact
-    return dict(found)
+def _wanted(db: Connection, kind: Kind, day: date) -> dict[date, int]:
+    """Notices that were wanted by day, over the 28 days before ``day`` and itself, on which an armed run decided.
 
-
-def _told_7d(db: Connection, people: Iterable[str], day: date, counts_as_told: ColumnElement[bool]) -> dict[str, int]:
-    """Notices by recipient in the 7 days that end with ``day``, and any later, without those of the day itself.
-
-    What waits for a person counts too: it may still be sent.
+    A day without any counts as 0; the lines of one digest count once.
     """
-    counts: Counter[str] = Counter()
-    joined = notices.outerjoin(deliveries, deliveries.c.notice_id == notices.c.notice_id)
-    waiting = notices.c.state.in_(["PROPOSED", "HELD"])
-    for chunk in chunks(people):
-        query = (
-            select(notices.c.recipient_id, func.count().label("n"))
-            .select_from(joined)
-            .where(
-                notices.c.recipient_id.in_(chunk),
-                notices.c.day > day - timedelta(days=CAP_DAYS),
-                notices.c.day != day,
-                or_(counts_as_told, waiting),
-            )
-            .group_by(notices.c.recipient_id)
-        )
-        counts.update({row.recipient_id: row.n for row in db.execute(query)})
-    return dict(counts)
-
-
-def _volumes(db: Connection, kind_name: str, day: date) -> list[int]:
-    """Notices a day over the last 28 days on which an armed run decided; a day without notices counts as 0."""
     first = day - timedelta(days=VOLUME_DAYS)
-    ran = select(decisions.c.day).where(
-        decisions.c.kind == kind_name, decisions.c.armed, decisions.c.day >= first, decisions.c.day < day
+    is_wanted = decisions.c.decision.in_(sorted(WANTED))
+    what = case((is_wanted, decisions.c.recipient_id if kind.digest else decisions.c.decision_id))
+    query = (
+        select(decisions.c.day, func.count(what.distinct() if kind.digest else what).label("n"))
+        .where(decisions.c.kind == kind.name, decisions.c.armed, decisions.c.day >= first, decisions.c.day <= day)
+        .group_by(decisions.c.day)
     )
-    counted = (
-        select(notices.c.day, func.count().label("n"))
-        .where(notices.c.kind == kind_name, notices.c.day >= first, notices.c.day < day)
-        .where(notices.c.state_reason != DISARMED)
-        .group_by(notices.c.day)
-    )
-    by_day = {row.day: row.n for row in db.execute(counted)}
-    return [by_day.get(ran_day, 0) for ran_day in db.execute(ran.distinct()).scalars()]
+    return {row.day: row.n for row in db.execute(query)}
 
 
 def _taken(db: Connection, day: date) -> dict[str, list[str]]:
     found: dict[str, list[str]] = defaultdict(list)
     query = select(notices.c.kind, notices.c.recipient_id).where(
-        notices.c.day == day, notices.c.state_reason != DISARMED
+        notices.c.day == day, notices.c.state_reason != told.DISARMED
     )
     for row in db.execute(query):
         found[row.kind].append(row.recipient_id)

@@ -16,10 +16,13 @@ from notices.written import digest_of
 def decide_and_plan(engine: Engine, candidates: Iterable[Candidate], s: Surroundings) -> dict[str, int]:
     """Decide about every candidate of the day and plan what follows. Returns the day's counts by decision.
 
-    Candidates whose decision already stands are left as they are, so the same day again changes nothing.
+    Candidates whose decision already stands are left as they are, so the same day again changes nothing. A day before
+    the newest that was decided is over: what is new on it is recorded as by a rebuild, and nobody is told.
     """
     given = list(candidates)
     with engine.connect() as db:
+        newest = history.newest_day(db)
+        s = replace(s, armed=s.armed and (newest is None or newest <= s.day))
         policy = history.load_policy(db, s.policy)
         standing = history.decided(db, s.day, policy.kinds)
         fresh = [candidate for candidate in given if candidate.key not in standing]
