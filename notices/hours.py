@@ -73,6 +73,24 @@ def good_moment(earliest: datetime, zones: tuple[ZoneInfo, ...], start: int, end
     return None
 
 
+def safe_moment(
+    earliest: datetime, zones: tuple[ZoneInfo, ...], start: int, end: int, margin: timedelta
+) -> datetime | None:
+    """As good_moment, and not within ``margin`` of quiet hours: a clock may be wrong by that much, either way."""
+    moment = earliest.astimezone(UTC)
+    last = moment + timedelta(days=2)
+    while moment <= last:
+        around = (moment - margin, moment, moment + margin)
+        quiet = next((at for at in around if any(is_quiet(at, zone, start, end) for zone in zones)), None)
+        if quiet is None:
+            return moment
+        over = good_moment(quiet, zones, start, end)
+        if over is None:
+            return None
+        moment = over + margin
+    return None
+
+
 def _quiet_end(moment: datetime, zone: ZoneInfo, end: int) -> datetime:
     local = moment.astimezone(zone)
     day = local.date() if local.hour < end else local.date() + timedelta(days=1)
