@@ -7,24 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from math import floor
 from typing import Any
 
+from notices import reasons
 from notices.catalog import Catalog
 from notices.formats import Formats, name
 
-MAX_REASONS = 3
 SHORT_ID = 12
-HOURS_TO_DAYS = 48
-
-
-@dataclass(frozen=True, slots=True)
-class Bar:
-    """One article of a digest: its cells in the order of the columns, the length of its bar (0 to 100), and why."""
-
-    cells: tuple[str, ...]
-    percent: int
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +22,26 @@ class Links:
 
     action: str
     stop: str
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One article of a digest: its name, why it is listed, and its cells as (column, value). Unknown cells are not
+    there.
+    """
+
+    name: str
+    reason: str
+    cells: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One line of a chart: what it stands for, its length (0 to 100), and the value that the length shows."""
+
+    name: str
+    percent: int
+    value: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +55,7 @@ class Card:
     headline: str
     window_heading: str
     window: str
-    lines: tuple[str, ...]  # promise, earlier estimate, articles, last scan
+    lines: tuple[str, ...]  # promise, earlier estimate, articles, and the last scan as the last of them
     why_heading: str
     reasons: tuple[str, ...]
     next_heading: str
@@ -58,9 +67,11 @@ class Card:
     stop_label: str
     stop_line: str
     links: Links
-    columns: tuple[str, ...] = ()
-    rows: tuple[Bar, ...] = field(default_factory=tuple)
+    chart_heading: str = ""
+    chart: tuple[Bar, ...] = ()
+    rows: tuple[Row, ...] = field(default_factory=tuple)
     more: str = ""
+    track_record: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,31 +83,26 @@ class Voice:
     recipient_name: str | None
     platform: str
     whole: bool = False  # every line of a digest, as a page shows it
+    reference: Catalog | None = None  # the language that says which sentences there are; None: this one
 
     def greeting(self) -> str:
         said = name(self.recipient_name) if self.recipient_name else ""
         return self.catalog.text("greeting", name=said) if said else self.catalog.text("greeting_nameless")
 
-    def reasons(self, evidence: Mapping[str, Any], limit: int = MAX_REASONS) -> tuple[str, ...]:
-        """The strongest reasons in whole sentences, each said once."""
-        said = dict.fromkeys(self.reason(reason) for reason in evidence.get("reasons") or ())
-        return tuple(said)[:limit] or (self.catalog.text("reason.generic.plain"),)
-
     def reason(self, reason: Mapping[str, Any]) -> str:
-        """One sentence for a reason's code: with its facts if all are known, else without numbers.
+        """One sentence for a reason's code: with its facts if all are known, else without numbers."""
+        return reasons.sentence(reason, self.catalog, self.formats)
 
-        A code that the language has no sentence for is said in general words: models learn new reasons faster than
-        languages learn new sentences, and the facts stay in the evidence.
+    def first_of(self, keys: tuple[str, ...], **facts: object) -> str:
+        """The first of these sentences that exists at all, said in this language.
+
+        Which of them exist is asked of the reference language: a translation that lacks the special sentence must not
+        fall back to the general one in silence. Raises MissingTranslation.
         """
-        key = f"reason.{reason.get('code')}"
-        facts = whole_days(reason.get("facts") or {})
-        slack = facts.get("slack_days")
-        if key == "reason.slack" and isinstance(slack, int | float) and slack < 1:
-            return self.catalog.text("reason.slack.passed" if slack < 0 else "reason.slack.last_day")
-        holes = self.catalog.holes(key)
-        if self.catalog.has(key) and all(_sayable(hole, facts.get(hole)) for hole in holes):
-            return self.catalog.text(key, **{hole: self.formats.fact(facts[hole]) for hole in holes})
-        return self.catalog.text(f"{key}.plain" if self.catalog.has(f"{key}.plain") else "reason.generic.plain")
+        known = self.reference or self.catalog
+        key = next((key for key in keys if known.has(key)), keys[-1])
+        holes = known.holes(key)
+        return self.catalog.text(key, **{hole: value for hole, value in facts.items() if hole in holes})
 
     def frame(self, evidence: Mapping[str, Any], links: Links) -> dict[str, Any]:
         """What every card has in the same place."""
@@ -112,32 +118,6 @@ class Voice:
             "stop_line": say("stop_line", url=links.stop),
             "links": links,
         }
-
-
-def whole_days(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """Facts without nulls, in whole days: ``x_days`` rounded down, and ``x_days`` made of ``x_hours`` from two days on.
-
-    "3.7 days are left" claims what nobody knows; rounding down never promises more time than there is.
-    """
-    known = {fact: value for fact, value in facts.items() if value is not None}
-    for fact, value in list(known.items()):
-        if not isinstance(value, int | float):
-            continue
-        if _is_days(fact):
-            known[fact] = floor(value)
-        elif fact.endswith("_hours") and value >= HOURS_TO_DAYS:
-            known[f"{fact.removesuffix('_hours')}_days"] = floor(value / 24)
-    return known
-
-
-def _is_days(fact: str) -> bool:
-    return fact == "days" or fact.endswith("_days")
-
-
-def _sayable(fact: str, value: object) -> bool:
-    """Whether a sentence may use the fact: it is known, and not a span or count of nothing."""
-    counts = _is_days(fact) or fact.endswith("_count")
-    return value is not None and not (counts and isinstance(value, int | float) and value < 1)
 
 
 def short_id(value: str) -> str:

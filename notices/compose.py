@@ -8,20 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
-from notices import late_delivery, stock_out
+from notices import order_message, stock_out
 from notices.card import Card, Links, Voice
 from notices.catalog import MissingTranslation
 from notices.directory import Entry
 from notices.formats import Formats
 from notices.hours import zones_of
+from notices.topics import TOPICS
 from notices.wording import Wording, installed
 
+REFERENCE = "en"  # the language that says which sentences there are
 UTC_ZONE = "Etc/UTC"
+DIGEST = "stock_out"
 CARDS: Mapping[str, Callable[[str, Mapping[str, Any], Voice, Links], Card]] = MappingProxyType(
-    {"late_delivery": late_delivery.card, "stock_out": stock_out.card}
+    {**{kind: partial(order_message.card, kind) for kind in TOPICS}, DIGEST: partial(stock_out.card, DIGEST)}
 )
 
 
@@ -62,18 +66,20 @@ def compose(
         raise EvidenceUnusable(
             f"the evidence of a {kind} notice cannot be told: {type(error).__name__} {error}"
         ) from error
+    shape = "digest" if kind == DIGEST else "order"
     return Composed(
         subject=said.subject,
-        text=words.render(f"{kind}.txt.j2", card=said),
-        html=words.render(f"{kind}.html.j2", card=said),
+        text=words.render(f"{shape}.txt.j2", card=said),
+        html=words.render(f"{shape}.html.j2", card=said),
     )
 
 
 def voice(entry: Entry, platform: str, *, whole: bool = False, wording: Wording | None = None) -> Voice:
     """How this person is spoken to. ``whole``: on a page, which has room for every line of a digest; a mail has not."""
-    words = (wording or installed()).catalog(entry.locale)
+    texts = wording or installed()
+    words = texts.catalog(entry.locale)
     zones = zones_of(entry.time_zone, entry.region) or zones_of(UTC_ZONE, None)
-    return Voice(words, Formats(words.babel, zones[0]), entry.name, platform, whole)
+    return Voice(words, Formats(words.babel, zones[0]), entry.name, platform, whole, texts.catalog(REFERENCE))
 
 
 def template_version() -> str:

@@ -15,6 +15,7 @@ from babel.dates import format_date, format_datetime, get_timezone_name, match_s
 from babel.numbers import format_currency, format_decimal, format_percent
 
 MAX_NAME = 80
+COMMON_ERA = "ค.ศ."
 _INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}  # controls, direction marks, line separators
 _LIVE = re.compile(r"(?i)(://|www\.|=\?|\?=)")  # links, and the marks of an encoded word in a header
 
@@ -67,6 +68,8 @@ class Formats:
         moment = _aware(value).astimezone(self.zone)
         said = format_datetime(moment, "medium", tzinfo=self.zone, locale=self.locale)
         said = re.sub(r"([:.]\d\d)[:.]00(?=\D|$)", r"\1", str(said))  # seconds say nothing here
+        if self.locale.language == "th":  # Thais count other years; which are meant is said
+            said = re.sub(r"(\d{4})", f"{COMMON_ERA} \\1", said, count=1)
         return f"{said}, {_zone_name(str(self.locale), self.zone.key)}"
 
     def as_date(self, value: str) -> date:
@@ -75,10 +78,12 @@ class Formats:
             return date.fromisoformat(value)
         return _aware(value).astimezone(self.zone).date()
 
-    def fact(self, value: Any) -> object:
-        """Any value of a reason's facts: a number, an ISO date or moment, or a name."""
+    def fact(self, fact: str, value: Any) -> object:
+        """Any value of a reason's facts: a share as percent, a number, an ISO date or moment, or a name."""
         if isinstance(value, bool) or value is None:
             return None
+        if "_share" in fact and isinstance(value, int | float):
+            return self.percent(value)
         if isinstance(value, int | float):
             return self.number(value)
         try:

@@ -1,67 +1,139 @@
-"""The card of a seller's digest: one line per article, what is at risk first, with when and how much to order."""
+"""The card of a seller's digest: a chart and one block per article, what is at risk first, with when and how much to
+order.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from notices.card import Bar, Card, Links, Voice
+from notices.card import Bar, Card, Links, Row, Voice
 from notices.formats import Number, name
 
 MAX_LINES = 20
-COLUMNS = ("article", "chance", "on_hand", "units_per_day", "expected_date", "order_by", "quantity", "value_at_risk")
-ALWAYS = ("article", "chance")
+COLUMNS = (
+    "expected_date", "order_by", "quantity", "on_hand", "units_per_day", "open_inbound", "value_at_risk", "chance",
+)  # fmt: skip
+DATES = frozenset({"expected_date", "order_by"})
+SETTLED = frozenset({"all_clear", "correction"})
+SETTLED_COLUMNS = ("expected_date", "on_hand", "units_per_day", "open_inbound")
 
 
-def card(stage: str, evidence: Mapping[str, Any], voice: Voice, links: Links) -> Card:
+def card(kind: str, stage: str, evidence: Mapping[str, Any], voice: Voice, links: Links) -> Card:
     """What the seller is told. evidence: ``lines`` holds one record per article, the most at risk first.
 
-    A column that no article has a value for is left out: a table of dashes hides what is known.
+    A line may carry a ``stage`` of its own: an article that is no longer at risk, in a digest of others that are.
+    track_record, if any: {"reminders", "came_true"} of the last reminders to this seller.
     """
     say = voice.catalog.text
     lines: Sequence[Mapping[str, Any]] = evidence["lines"]
     shown = lines if voice.whole else lines[:MAX_LINES]
-    columns = [name_ for name_ in COLUMNS if name_ in ALWAYS or any(line.get(name_) is not None for line in shown)]
     count = voice.formats.number(len(lines))
+    heading, chart = _chart(stage, shown, voice)
     return Card(
         **voice.frame(evidence, links),
-        subject=say(f"stock_out.{stage}.subject", count=count),
-        headline=say(f"stock_out.{stage}.headline", count=count),
+        subject=say(f"{kind}.{stage}.subject", count=count),
+        headline=say(f"{kind}.{stage}.headline", count=count),
         window_heading="",
         window="",
-        lines=(say("stock_out.lead"),),
-        columns=tuple(say(f"stock_out.column.{column}") for column in columns),
-        rows=tuple(_row(line, columns, voice) for line in shown),
+        lines=(say(f"{kind}.lead"),) if chart else (),
+        chart_heading=heading,
+        chart=chart,
+        rows=tuple(_row(line, line.get("stage", stage), voice) for line in shown),
         more=_more(len(lines) - len(shown), voice),
         reasons=(),
-        next=say("stock_out.next"),
-        action=say("stock_out.action"),
-        reach=say("stock_out.reach"),
-        why_told=say("stock_out.why_told"),
+        next=voice.first_of((f"{kind}.{stage}.next", f"{kind}.next")),
+        track_record=_track_record(evidence, voice),
+        action=say(f"{kind}.action"),
+        reach=say(f"{kind}.reach"),
+        why_told=say(f"{kind}.why_told"),
     )
 
 
-def _row(line: Mapping[str, Any], columns: Sequence[str], voice: Voice) -> Bar:
-    return Bar(
-        cells=tuple(_cell(line, column, voice) for column in columns),
-        percent=round(100 * min(max(line["probability"], 0.0), 1.0)),
-        reason=voice.reasons(line, 1)[0],
-    )
+def _row(line: Mapping[str, Any], stage: str, voice: Voice) -> Row:
+    columns = SETTLED_COLUMNS if stage in SETTLED else COLUMNS
+    return Row(name=_article(line), reason=_reason(line, stage, voice), cells=tuple(_cells(line, columns, voice)))
+
+
+def _reason(line: Mapping[str, Any], stage: str, voice: Voice) -> str:
+    if stage in SETTLED:
+        return voice.catalog.text(f"stock_out.line.{stage}")
+    told = line.get("reasons")
+    return voice.reason(told[0] if told else {})
+
+
+def _article(line: Mapping[str, Any]) -> str:
+    category = name(line["category"].replace("_", " ")) if line.get("category") else ""
+    return " · ".join(part for part in (name(line["sku_id"]), category) if part)
+
+
+def _cells(line: Mapping[str, Any], columns: Sequence[str], voice: Voice) -> Iterator[tuple[str, str]]:
+    for column in columns:
+        value = _cell(line, column, voice)
+        if value:
+            yield voice.catalog.text(f"stock_out.column.{column}"), value
 
 
 def _cell(line: Mapping[str, Any], column: str, voice: Voice) -> str:
+    """The value of a column; empty where it is not known. Money without a currency is no amount, and is left out."""
     formats = voice.formats
-    if column == "article":
-        category = name(line["category"].replace("_", " ")) if line.get("category") else ""
-        return " · ".join(part for part in (name(line["sku_id"]), category) if part)
     if column == "chance":
-        return formats.percent(line["probability"])
+        return formats.percent(line["probability"]) if line.get("probability") is not None else ""
+    if column == "value_at_risk":
+        return _money(line, voice)
     value = line.get(column)
     if value is None:
-        return "–"
-    if column == "value_at_risk":
-        return formats.money(value, line.get("currency"))
-    return formats.day(value) if column in {"expected_date", "order_by"} else str(formats.number(value))
+        return ""
+    if column == "open_inbound":
+        return _inbound(value, voice)
+    return formats.day(value) if column in DATES else str(formats.number(value))
+
+
+def _money(line: Mapping[str, Any], voice: Voice) -> str:
+    value, currency = line.get("value_at_risk"), line.get("currency")
+    return voice.formats.money(value, currency) if value is not None and currency else ""
+
+
+def _inbound(inbound: Mapping[str, Any], voice: Voice) -> str:
+    quantity = voice.formats.number(inbound["quantity"])
+    if not inbound.get("expected_at"):
+        return voice.catalog.text("stock_out.inbound.undated", quantity=quantity)
+    expected = voice.formats.day(inbound["expected_at"])
+    return voice.catalog.text("stock_out.inbound.dated", quantity=quantity, expected_at=expected)
+
+
+def _chart(stage: str, lines: Sequence[Mapping[str, Any]], voice: Voice) -> tuple[str, tuple[Bar, ...]]:
+    """Bars of the money at risk where it is all in one currency, else of the chance; none where nothing is at risk."""
+    open_lines = [line for line in lines if line.get("stage", stage) not in SETTLED]
+    currencies = {line.get("currency") for line in open_lines}
+    amounts = [line.get("value_at_risk") for line in open_lines]
+    if open_lines and len(currencies) == 1 and None not in currencies and all(amounts):
+        most = max(float(amount) for amount in amounts if amount)
+        bars = [
+            Bar(_article(line), round(100 * line["value_at_risk"] / most), _money(line, voice)) for line in open_lines
+        ]
+        return voice.catalog.text("stock_out.chart.money"), tuple(bars)
+    known = [line for line in open_lines if line.get("probability") is not None]
+    bars = [
+        Bar(
+            _article(line),
+            round(100 * min(max(line["probability"], 0.0), 1.0)),
+            voice.formats.percent(line["probability"]),
+        )
+        for line in known
+    ]
+    return (voice.catalog.text("stock_out.chart.chance"), tuple(bars)) if bars else ("", ())
+
+
+def _track_record(evidence: Mapping[str, Any], voice: Voice) -> str:
+    records = (evidence.get("track_record"), *(line.get("track_record") for line in evidence["lines"]))
+    record = next(filter(None, records), None)
+    if not record or not record["reminders"]:
+        return ""
+    shown = {"reminders": record["reminders"], "came_true": record["came_true"]}
+    shown["did_not"] = record["reminders"] - record["came_true"]
+    said = {fact: voice.formats.number(value) for fact, value in shown.items()}
+    return voice.catalog.text("stock_out.track_record", **said)
 
 
 def _more(hidden: int, voice: Voice) -> str:

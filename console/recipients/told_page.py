@@ -14,6 +14,7 @@ from console.recipients.reception import ReceptionHere
 from console.recipients.records import Told, listener, newer_evidence
 from console.recipients.sentences import sentences
 from notices.card import Card, Links, Voice
+from notices.catalog import Catalog
 from notices.compose import CARDS, voice
 
 router = APIRouter()
@@ -79,6 +80,11 @@ def _newer(told: Told, evidence: Mapping[str, Any] | None, speaker: Voice) -> Ne
     say = sentences(told.locale)
     return Newer(
         heading=say.text("told.newer_heading", as_of=speaker.formats.moment(evidence["as_of"])),
-        lines=(say.text("told.newer_window", heading=card.window_heading, window=card.window), card.lines[-1]),
+        lines=tuple(filter(None, (_window(card, say), card.lines[-1]))),
         before=say.text("told.before"),
     )
+
+
+def _window(card: Card, say: Catalog) -> str:
+    """The window in one line; empty where the notice's kind names no days."""
+    return say.text("told.newer_window", heading=card.window_heading, window=card.window) if card.window else ""

@@ -61,7 +61,8 @@ def only_in_the_mail(who: str, language: str) -> list[str]:
     say = catalog(language).text
     kind, name = ("stock_out", "Loja Azul") if who == "seller1" else ("late_delivery", {"en": "Robin"}.get(language))
     more = [say("stock_out.more", count=Number(3, "3"))] if who == "seller1" else []
-    ending = [say(f"{kind}.{part}") for part in ("action", "reach", "why_told")]
+    action = "order.action" if kind == "late_delivery" else "stock_out.action"
+    ending = [say(action), say(f"{kind}.reach"), say(f"{kind}.why_told")]
     return [say("greeting", name=name or "Ana Souza"), *more, *ending, say("stop_label")]
 
 

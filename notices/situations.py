@@ -1,0 +1,77 @@
+"""What is plainly so with an order, as its buyer can see it: read from the evidence, never predicted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+SITUATIONS = (
+    "lost", "returned", "attempt_failed", "delivered_late", "delivered", "overdue", "not_sent", "under_way",
+)  # fmt: skip
+DELIVERED = frozenset({"delivered", "delivered_late"})
+LIKELY = 0.7  # chance from which words say "probably"
+WIDEST = timedelta(days=21)  # a longer window is no date at all, and is not written as one
+
+
+def situation(evidence: Mapping[str, Any]) -> str:
+    """The one of SITUATIONS that holds at as_of. The carrier's last word comes first, then the promise."""
+    scan = evidence.get("last_scan") or {}
+    event, promised = scan.get("event"), _moment(evidence.get("promised_at"))
+    if event in {"lost", "returned", "attempt_failed"}:
+        return str(event)
+    if event == "delivered":
+        came = _moment(scan.get("event_at"))
+        return "delivered_late" if promised and came and came > promised else "delivered"
+    if promised and promised < datetime.fromisoformat(evidence["as_of"]):
+        return "overdue"
+    return "under_way" if scan else "not_sent"
+
+
+def lateness(evidence: Mapping[str, Any]) -> str:
+    """How sure the words about a late delivery are: late already, likely, or may."""
+    if situation(evidence) in {"overdue", "delivered_late"} or _is_past(evidence):
+        return "late"
+    probability = evidence.get("probability")
+    return "likely" if probability is not None and probability >= LIKELY else "may"
+
+
+def is_in_time(evidence: Mapping[str, Any]) -> bool:
+    """Whether the newest window ends within the promise."""
+    last, promised = _moment((evidence.get("window") or {}).get("p90")), _moment(evidence.get("promised_at"))
+    return last is not None and promised is not None and last <= promised
+
+
+def is_with_seller(evidence: Mapping[str, Any]) -> bool:
+    """Whether the parcel has not been scanned and a reason says that the seller still has it."""
+    codes = {reason.get("code") for reason in evidence.get("reasons") or ()}
+    return not evidence.get("last_scan") and bool(codes & {"hand_over", "not_handed_over"})
+
+
+def window_words(window: Mapping[str, str | None] | None, as_of: str) -> tuple[str, dict[str, str]]:
+    """How a date window can honestly be said: the name of the sentence, and the days that it holds.
+
+    between, one_day; by: it has begun already; not_before: too wide to be a date; unknown: nothing useful is known.
+    """
+    first, last = ((window or {}).get(edge) for edge in ("p10", "p90"))
+    start, end, now = _moment(first), _moment(last), datetime.fromisoformat(as_of)
+    if not first or not last or start is None or end is None or end < start or end.date() < now.date():
+        return "unknown", {}
+    has_begun = start.date() < now.date()
+    if end - start > WIDEST:
+        return ("unknown", {}) if has_begun else ("not_before", {"first": first})
+    if has_begun:
+        return "by", {"last": last}
+    return "between", {"first": first, "last": last}
+
+
+def _is_past(evidence: Mapping[str, Any]) -> bool:
+    promised = _moment(evidence.get("promised_at"))
+    return promised is not None and promised < datetime.fromisoformat(evidence["as_of"])
+
+
+def _moment(value: str | None) -> datetime | None:
+    """A moment; a bare date is the start of its day, UTC."""
+    if not value:
+        return None
+    return datetime.fromisoformat(value if len(value) > len("2026-03-01") else f"{value}T00:00:00+00:00")
