@@ -15,8 +15,11 @@ from jobs.context import Context, StepReport, clock
 from jobs.record import recorded
 from jobs.truth import LakeTruth
 from notices import mailbox, outbox
+from notices.journal import Journal
 from notices.keys import Keys
+from notices.mime import Sender
 from notices.send import Clock, Options, Report, send_due
+from notices.signing import Signer
 from notices.smtp import is_loopback, name_of
 from notices.state import notices
 from settings import Relay, Settings
@@ -41,7 +44,7 @@ def main(context: Context, options: argparse.Namespace) -> StepReport:
                 relay,
                 clock_of(context, relay),
                 truth,
-                Options(lease_seconds=LEASE_SECONDS),
+                options_of(context.settings),
             )
             report = asyncio.run(sending)
         counts = counted(box.state, report)
@@ -49,6 +52,17 @@ def main(context: Context, options: argparse.Namespace) -> StepReport:
             raise RelayNotAnswering(_trouble(relay, report, counts))
         box.report = StepReport("done", _message(context, relay, report, counts), counts)
         return box.report
+
+
+def options_of(settings: Settings) -> Options:
+    """How this installation sends: signed if there is a key, with its journal beside the state DB.
+
+    Raises SigningKeyUnusable for a key that cannot sign: nothing goes unsigned that should be signed.
+    """
+    dkim = settings.dkim
+    signer = Signer(dkim.pem, Sender.parse(settings.mail_from).domain, dkim.selector) if dkim else None
+    settings.home.mkdir(parents=True, exist_ok=True)
+    return Options(lease_seconds=LEASE_SECONDS, signer=signer, journal=Journal(settings.home / "sent.journal"))
 
 
 @contextmanager

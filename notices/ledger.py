@@ -6,7 +6,7 @@ Sending waits for every intent and settles every reply, but never pays one disk 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
@@ -15,7 +15,9 @@ from sqlalchemy import Connection, Engine
 from notices.state import writing
 
 T = TypeVar("T")
-Step = Callable[[Connection], Any]
+A = TypeVar("A")
+B = TypeVar("B")
+Together = Callable[[Connection, list[Any]], Sequence[Any]]
 
 
 class Ledger:
@@ -23,17 +25,22 @@ class Ledger:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._waiting: list[tuple[Step, asyncio.Future[Any]]] = []
+        self._waiting: list[tuple[Together, Any, asyncio.Future[Any]]] = []
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ledger")
         self._task: asyncio.Task[None] | None = None
 
     async def commit(self, step: Callable[[Connection], T]) -> T:
         """Run one step; returns what it returned once it is durable. Raises what the step raised, undone."""
-        done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._waiting.append((step, done))
-        if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._drain())
-        return await done
+        result: T = await self._hand_in(lambda db, _alone: [step(db)], None)
+        return result
+
+    async def commit_with_others(self, together: Callable[[Connection, list[A]], Sequence[B]], item: A) -> B:
+        """Have ``together`` called with this item and every other that waits for the same function.
+
+        It returns one result per item, in order. Where it raises, each item is tried again by itself.
+        """
+        result: B = await self._hand_in(together, item)
+        return result
 
     async def close(self) -> None:
         """Finish what was handed in."""
@@ -41,15 +48,23 @@ class Ledger:
             await self._task
         self._thread.shutdown()
 
+    def _hand_in(self, together: Together, item: Any) -> asyncio.Future[Any]:
+        done: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._waiting.append((together, item, done))
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._drain())
+        return done
+
     async def _drain(self) -> None:
         loop = asyncio.get_running_loop()
         while self._waiting:
             group, self._waiting = self._waiting, []
+            work = [(together, item) for together, item, _ in group]
             try:
-                results = await loop.run_in_executor(self._thread, self._together, [step for step, _ in group])
+                results = await loop.run_in_executor(self._thread, self._all, work)
             except Exception:  # noqa: BLE001 - one bad step must not sink its neighbours: each again by itself
-                results = [await loop.run_in_executor(self._thread, self._alone, step) for step, _ in group]
-            for (_, done), (value, error) in zip(group, results, strict=True):
+                results = [await loop.run_in_executor(self._thread, self._alone, *one) for one in work]
+            for (_, _, done), (value, error) in zip(group, results, strict=True):
                 if done.cancelled():
                     continue
                 if error is None:
@@ -57,13 +72,21 @@ class Ledger:
                 else:
                     done.set_exception(error)
 
-    def _together(self, steps: list[Step]) -> list[tuple[Any, Exception | None]]:
+    def _all(self, work: list[tuple[Together, Any]]) -> list[tuple[Any, Exception | None]]:
+        places: dict[Together, list[int]] = {}
+        for at, (together, _) in enumerate(work):
+            places.setdefault(together, []).append(at)
+        results: list[tuple[Any, Exception | None]] = [(None, None)] * len(work)
         with writing(self._engine) as db:
-            return [(step(db), None) for step in steps]
+            for together, here in places.items():
+                for place, value in zip(here, together(db, [work[place][1] for place in here]), strict=True):
+                    results[place] = (value, None)
+        return results
 
-    def _alone(self, step: Step) -> tuple[Any, Exception | None]:
+    def _alone(self, together: Together, item: Any) -> tuple[Any, Exception | None]:
         try:
             with writing(self._engine) as db:
-                return step(db), None
+                [value] = together(db, [item])
+                return value, None
         except Exception as error:  # noqa: BLE001 - handed to whoever asked for the step
             return None, error

@@ -20,7 +20,9 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Row,
+    Update,
     and_,
+    bindparam,
     case,
     exists,
     func,
@@ -28,6 +30,7 @@ from sqlalchemy import (
     literal_column,
     or_,
     select,
+    tuple_,
     update,
 )
 
@@ -45,6 +48,7 @@ class Claimed:
 
     delivery_id: str
     notice_id: str
+    message_id: str
     recipient_id: str
     kind: str
     epoch: int
@@ -103,12 +107,15 @@ def claim(
     query = (
         select(deliveries, notices.c.recipient_id, notices.c.kind, notices.c.expires_at)
         .select_from(joined)
-        .where(deliveries.c.state.in_(WAITING), deliveries.c.next_try_at <= due_until)
+        .where(deliveries.c.next_try_at <= due_until)
         .where(notices.c.state == "APPROVED", ~tried, notices.c.kind.not_in(list(stopped)))
         .order_by(deliveries.c.next_try_at, deliveries.c.delivery_id)
         .limit(limit)
+        .with_for_update(skip_locked=True, of=deliveries)
     )
-    rows = db.execute(query.with_for_update(skip_locked=True, of=deliveries)).all()
+    # one state at a time: an index then gives them in order, however many wait
+    found = [row for state in WAITING for row in db.execute(query.where(deliveries.c.state == state))]
+    rows = sorted(found, key=lambda row: (row.next_try_at, row.delivery_id))[:limit]
     if not rows:
         return []
     taken = update(deliveries).where(
@@ -129,6 +136,7 @@ def _claimed(row: Row[Any], token: str) -> Claimed:
     return Claimed(
         delivery_id=row.delivery_id,
         notice_id=row.notice_id,
+        message_id=row.message_id,
         recipient_id=row.recipient_id,
         kind=row.kind,
         epoch=row.epoch + 1,
@@ -143,38 +151,82 @@ def _claimed(row: Row[Any], token: str) -> Claimed:
 
 
 def intend(db: Connection, claimed: Claimed, lease_seconds: float) -> bool:
-    """LEASED to SENDING, durable before the first word to a relay. False where the right to send is gone:
-    the lease ran out or was taken over, or the notice is no longer approved.
+    """As ``intend_all``, for one. Returns whether it may be sent."""
+    return bool(intend_all(db, [claimed], lease_seconds))
+
+
+def intend_all(db: Connection, claimed: Sequence[Claimed], lease_seconds: float) -> set[str]:
+    """LEASED to SENDING, durable before the first word to a relay. Returns the ids of those that may be sent.
+
+    The others have lost the right: the lease ran out or was taken over, or the notice is no longer approved.
     """
+    if not claimed:
+        return set()
     approved = exists().where(notices.c.notice_id == deliveries.c.notice_id, notices.c.state == "APPROVED")
-    sending = update(deliveries).where(_held(claimed, "LEASED"), deliveries.c.lease_until > db_now(db), approved)
+    mine = tuple_(deliveries.c.delivery_id, deliveries.c.epoch).in_([(one.delivery_id, one.epoch) for one in claimed])
+    held = and_(mine, deliveries.c.state == "LEASED", deliveries.c.lease_token.in_({one.token for one in claimed}))
+    sending = update(deliveries).where(held, deliveries.c.lease_until > db_now(db), approved)
     values = {"state": "SENDING", "tries": deliveries.c.tries + 1, "updated_at": db_now(db)}
-    changed = db.execute(sending.values(**values, lease_until=db_now(db, lease_seconds)))
-    if changed.rowcount != 1:
-        return False
-    db.execute(insert(attempts).values(delivery_id=claimed.delivery_id, epoch=claimed.epoch, started_at=db_now(db)))
-    return True
+    changed = sending.values(**values, lease_until=db_now(db, lease_seconds)).returning(deliveries.c.delivery_id)
+    going = set(db.execute(changed).scalars())
+    begun = [{"delivery_id": one.delivery_id, "epoch": one.epoch} for one in claimed if one.delivery_id in going]
+    if begun:
+        db.execute(insert(attempts).values(started_at=db_now(db)), begun)
+    return going
 
 
 def settle(db: Connection, claimed: Claimed, ending: Ending) -> None:
-    """Record how a try ended. Anything but an acceptance counts only while this sender still holds the delivery."""
-    reply = ending.reply[:REPLY_LENGTH]
-    _end_attempt(db, claimed, ending.phase, ending.code, reply)
-    said = {"last_code": ending.code, "last_reply": reply, "relay": ending.relay, "updated_at": db_now(db)}
-    free = {"lease_token": None, "lease_until": None}
-    this = deliveries.c.delivery_id == claimed.delivery_id
-    if ending.result == "accepted":
+    """As ``settle_all``, for one."""
+    settle_all(db, [(claimed, ending)])
+
+
+def settle_all(db: Connection, ended: Sequence[tuple[Claimed, Ending]]) -> None:
+    """Record how tries ended. Anything but an acceptance counts only while this sender still holds the delivery."""
+    this = and_(attempts.c.delivery_id == bindparam("id_"), attempts.c.epoch == bindparam("epoch_"))
+    said: dict[str, Any] = {"phase": bindparam("phase_"), "code": bindparam("code_"), "reply": bindparam("reply_")}
+    rows = [_bound(one, ending) for one, ending in ended]
+    db.execute(update(attempts).where(this).values(ended_at=db_now(db), **said), rows)
+    for result in dict.fromkeys(ending.result for _, ending in ended):
+        same = [row for row, (_, ending) in zip(rows, ended, strict=True) if ending.result == result]
+        db.execute(_ending(db, result), same)
+
+
+def _bound(one: Claimed, ending: Ending) -> dict[str, Any]:
+    return {
+        "id_": one.delivery_id, "epoch_": one.epoch, "token_": one.token, "phase_": ending.phase, "code_": ending.code,
+        "reply_": ending.reply[:REPLY_LENGTH], "relay_": ending.relay, "next_": ending.next_try_at,
+    }  # fmt: skip
+
+
+def _ending(db: Connection, result: str) -> Update:
+    """The statement for one way of ending, with the rows' values as parameters."""
+    said: dict[str, Any] = {
+        "last_code": bindparam("code_"),
+        "last_reply": bindparam("reply_"),
+        "relay": bindparam("relay_"),
+    }
+    free = {"lease_token": None, "lease_until": None, "updated_at": db_now(db)}
+    this = deliveries.c.delivery_id == bindparam("id_")
+    if result == "accepted":
         open_states = deliveries.c.state.not_in(["BOUNCED", "COMPLAINED"])
         accepted = {"state": "ACCEPTED", "accepted_at": func.coalesce(deliveries.c.accepted_at, db_now(db))}
-        db.execute(update(deliveries).where(this, open_states).values(**accepted, **said, **free))
-        return
-    held = update(deliveries).where(_held(claimed, "SENDING"))
-    if ending.result == "failed":
-        db.execute(held.values(state="FAILED", **said, **free))
-    elif ending.result == "later":
-        db.execute(held.values(state=_waiting_again(), next_try_at=ending.next_try_at, **said, **free))
-    else:
-        db.execute(held.values(**_one_more_uncertain(), next_try_at=ending.next_try_at, **said, **free))
+        return update(deliveries).where(this, open_states).values(**accepted, **said, **free)
+    mine = and_(deliveries.c.lease_token == bindparam("token_"), deliveries.c.epoch == bindparam("epoch_"))
+    held = update(deliveries).where(this, deliveries.c.state == "SENDING", mine)
+    if result == "failed":
+        return held.values(state="FAILED", **said, **free)
+    again: dict[str, Any] = {"next_try_at": bindparam("next_")}
+    if result == "later":
+        return held.values(state=_waiting_again(), **again, **said, **free)
+    return held.values(**_one_more_uncertain(), **again, **said, **free)
+
+
+def taken_before(db: Connection, claimed: Claimed) -> None:
+    """A relay has this mail already, though this DB did not know: it is ACCEPTED, and never sent again."""
+    accepted = {"state": "ACCEPTED", "accepted_at": func.coalesce(deliveries.c.accepted_at, db_now(db))}
+    said = {"last_reply": "taken by a relay before this DB was restored", "updated_at": db_now(db)}
+    free = {"lease_token": None, "lease_until": None}
+    db.execute(update(deliveries).where(_held(claimed, "LEASED")).values(**accepted, **said, **free))
 
 
 def release(db: Connection, claimed: Sequence[Claimed]) -> None:
@@ -284,8 +336,3 @@ def _over() -> ColumnElement[str]:
 def _one_more_uncertain() -> dict[str, Any]:
     parked = case((deliveries.c.uncertain + 1 >= MAX_UNCERTAIN, "PARKED"), else_="UNCERTAIN")
     return {"state": parked, "uncertain": deliveries.c.uncertain + 1}
-
-
-def _end_attempt(db: Connection, claimed: Claimed, phase: str, code: int | None, reply: str) -> None:
-    this = and_(attempts.c.delivery_id == claimed.delivery_id, attempts.c.epoch == claimed.epoch)
-    db.execute(update(attempts).where(this).values(ended_at=db_now(db), phase=phase, code=code, reply=reply))

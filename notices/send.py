@@ -10,7 +10,6 @@ import asyncio
 import hashlib
 import logging
 import ssl
-import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -20,13 +19,16 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection as Db
 from sqlalchemy import Engine
 
-from notices import breaker, history, outbox, smtp
+from notices import breaker, history, journal, outbox, smtp
+from notices.journal import Journal
 from notices.keys import Keys
 from notices.ledger import Ledger
 from notices.outbox import Claimed, Ending
+from notices.pending import Checked, Pending, elapsed
 from notices.permission import Refusal, refusals
 from notices.preferences import suppress
-from notices.smtp import Reply
+from notices.signing import Signer
+from notices.smtp import Connection, Reply
 from settings import Relay
 
 POOL = 4
@@ -36,6 +38,11 @@ LONGEST_BACKOFF_SECONDS = 3_600.0
 JITTER = 0.2
 UNKNOWN_MAILBOX = "5.1.1"
 POLL_SECONDS = 0.5
+FRESH_SECONDS = 30.0  # what was checked longer ago is checked again; a truth may itself be 30 s old (jobs.truth)
+
+LEASE_LOST = Refusal("LEASED", "the lease ran out")
+NOT_THIS_RUN = Refusal("APPROVED", "the relay's breaker is open")
+KNOWN_TO_JOURNAL = Refusal("ACCEPTED", "a relay took it before the state DB was restored")
 
 Truth = Callable[[Sequence[str]], Mapping[str, str]]
 _log = logging.getLogger(__name__)
@@ -58,13 +65,20 @@ class Clock:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How to send. ``seed`` moves the jitter; ``at_point`` hears how far a delivery is (tests end a process there)."""
+    """How to send. ``seed`` moves the jitter; ``signer`` signs (DKIM); ``journal`` outlives a restored DB.
+
+    at_point: hears how far a delivery is, in this order (tests end a process there): claimed, checked, intending,
+    intended, opened, envelope, go_ahead, body, dot, replied, settling, settled.
+    """
 
     pool: int = POOL
     batch: int = BATCH
     lease_seconds: float = outbox.LEASE_SECONDS
     timeouts: smtp.Timeouts = field(default_factory=smtp.Timeouts)
     tls_context: ssl.SSLContext | None = None
+    fresh_seconds: float = FRESH_SECONDS
+    signer: Signer | None = None
+    journal: Journal | None = None
     seed: str = ""
     at_point: Callable[[str, str], None] = lambda _point, _delivery_id: None
 
@@ -74,7 +88,8 @@ class Report:
     """What a run did. ``relay_down``: what the relay or network said last, if that was no; else empty. ``trouble``: its
     breaker, where that is open and sending stopped; ``stopped``: kinds switched off.
 
-    counts: accepted, failed, later, uncertain, withdrawn, expired, suppressed, postponed, recovered.
+    counts: accepted, failed, later, uncertain, withdrawn, expired, suppressed, postponed, recovered, known (to the
+    journal, after a restore).
     """
 
     counts: Mapping[str, int]
@@ -101,31 +116,39 @@ class _Run:
         self.relay_name = smtp.name_of(relay)
         self.token = uuid.uuid4().hex
         self.ledger = Ledger(engine)
-        self.queue: asyncio.Queue[tuple[Claimed, float] | None] = asyncio.Queue(maxsize=options.pool)
+        self.pending = Pending(relay.rate, relay.domain_rate)
+        self.opening = asyncio.Lock()  # connections open one after the other: a relay that is away costs three tries
+        self.asking = asyncio.Lock()  # one question for the truth at a time
         self.counts: Counter[str] = Counter()
         self.halted = asyncio.Event()
         self.broken: list[Exception] = []
         self.relay_down = ""
 
     async def run(self) -> Report:
+        try:
+            return await self._live()
+        finally:
+            await self.ledger.close()
+
+    async def _live(self) -> Report:
         started = await self.ledger.commit(outbox.read_clock)
         stopped = await self.ledger.commit(history.stopped_kinds)
         trouble = await self.ledger.commit(lambda db: breaker.open_trouble(db, self.relay_name))
         self.counts["expired"] += await self.ledger.commit(lambda db: outbox.expire_notices(db, self.clock.now))
+        if self.options.journal is not None:
+            await self.ledger.commit(self.options.journal.reconcile)
         if trouble is None and "*" not in stopped:
             workers = [asyncio.create_task(self._work()) for _ in range(self.options.pool)]
             renewing = asyncio.create_task(self._renew())
             try:
                 await self._produce(started)
             finally:
-                for _ in workers:
-                    await self.queue.put(None)
+                await self._give_back(self.pending.close())
                 await asyncio.gather(*workers)
                 renewing.cancel()
-        trouble = await self.ledger.commit(lambda db: breaker.open_trouble(db, self.relay_name))
-        await self.ledger.close()
         if self.broken:
             raise self.broken[0]
+        trouble = await self.ledger.commit(lambda db: breaker.open_trouble(db, self.relay_name))
         return Report(dict(self.counts), self.relay_down or (trouble.reply if trouble else ""), trouble, stopped)
 
     async def _produce(self, started: datetime) -> None:
@@ -133,10 +156,14 @@ class _Run:
         while not self.halted.is_set():
             lost = await self.ledger.commit(outbox.expire_leases)
             self.counts["recovered"] += lost["uncertain"] + lost["returned"]
-            leased_at = time.monotonic()
             claimed = await self.ledger.commit(lambda db: self._claim(db, started))
             if claimed:
-                await self._offer(claimed, leased_at + self.options.lease_seconds)
+                for one in claimed:
+                    self.options.at_point("claimed", one.delivery_id)
+                self.pending.put(await self._checked(claimed))
+                await self.pending.room(self.options.pool)
+            elif self.pending.is_busy:
+                await self.pending.settled()
             elif not await self._others_hold(started):
                 return
             else:
@@ -155,96 +182,144 @@ class _Run:
         limit = started + timedelta(seconds=2 * self.options.lease_seconds)
         return first is not None and await self.ledger.commit(outbox.read_clock) < limit
 
-    async def _offer(self, claimed: list[Claimed], lease_end: float) -> None:
-        """Read truth and permission for a batch, close what may not go, hand the rest to the pool."""
-        for one in claimed:
-            self.options.at_point("claimed", one.delivery_id)
+    async def _checked(self, claimed: Sequence[Claimed]) -> list[Checked]:
+        """Read truth and permission, close what may not go; returns what may."""
+        asked_at = elapsed()
         try:
-            untrue = await asyncio.to_thread(self.truth, [one.notice_id for one in claimed])
+            async with self.asking:
+                untrue = await asyncio.to_thread(self.truth, [one.notice_id for one in claimed])
         except Exception:
-            await self.ledger.commit(lambda db: outbox.release(db, claimed))  # what cannot be checked is not sent
+            await self._give_back(claimed)  # what cannot be checked is not sent
             raise
-        verdicts = await self.ledger.commit(
-            lambda db: refusals(
-                db, self.keys, claimed, untrue, {one.delivery_id: self.clock.moment(one) for one in claimed}
-            )
-        )
-        for index, one in enumerate(claimed):
-            if self.halted.is_set():
-                rest = claimed[index:]
-                await self.ledger.commit(lambda db, rest=rest: outbox.release(db, rest))  # type: ignore[misc]
-                return
-            refusal = verdicts.get(one.delivery_id)
-            if refusal is None:
-                await self.queue.put((one, lease_end))
-            else:
-                await self._refuse(one, refusal)
+        verdicts = await self.ledger.commit(lambda db: self._verdicts(db, claimed, untrue))
+        for one in claimed:
+            if one.delivery_id in verdicts:
+                await self._refuse(one, verdicts[one.delivery_id])
+        may_go = [one for one in claimed if one.delivery_id not in verdicts]
+        for one in may_go:
+            self.options.at_point("checked", one.delivery_id)
+        return [Checked(one, self.keys.unseal(one.sealed_to).decode(), asked_at) for one in may_go]
+
+    def _verdicts(self, db: Db, claimed: Sequence[Claimed], untrue: Mapping[str, str]) -> dict[str, Refusal]:
+        """Those that may not go, by delivery id."""
+        moments = {one.delivery_id: self.clock.moment(one) for one in claimed}
+        found = refusals(db, self.keys, claimed, untrue, moments)
+        if self.options.journal is not None:
+            taken = journal.taken_before(db, [one.message_id for one in claimed])
+            found |= {one.delivery_id: KNOWN_TO_JOURNAL for one in claimed if one.message_id in taken}
+        return found
 
     async def _refuse(self, one: Claimed, refusal: Refusal) -> None:
-        if refusal.until is not None:
+        if refusal is LEASE_LOST:
+            return  # whoever holds it now sends it
+        if refusal is NOT_THIS_RUN:
+            await self._halt()
+            await self._give_back([one])
+        elif refusal is KNOWN_TO_JOURNAL:
+            await self.ledger.commit(lambda db: outbox.taken_before(db, one))
+            self.counts["known"] += 1
+        elif refusal.until is not None:
             until = refusal.until
             await self.ledger.commit(lambda db: outbox.postpone(db, one, until))
             self.counts["postponed"] += 1
-            return
-        ended = await self.ledger.commit(lambda db: outbox.end_notice(db, one, refusal.state, refusal.reason))
-        self.counts[refusal.state.lower()] += int(ended)
+        else:
+            ended = await self.ledger.commit(lambda db: outbox.end_notice(db, one, refusal.state, refusal.reason))
+            self.counts[refusal.state.lower()] += int(ended)
 
     async def _work(self) -> None:
-        connection = smtp.Connection(self.relay, timeouts=self.options.timeouts, tls_context=self.options.tls_context)
-        while (item := await self.queue.get()) is not None:
-            one, lease_end = item
-            if self.halted.is_set():
-                await self.ledger.commit(lambda db, one=one: outbox.release(db, [one]))  # type: ignore[misc]
-                continue
+        connection = Connection(self.relay, timeouts=self.options.timeouts, tls_context=self.options.tls_context)
+        while (item := await self.pending.take()) is not None:
             try:
-                await self._send(connection, one, lease_end)
+                await self._one(connection, item)
             except Exception as error:  # noqa: BLE001 - kept, and raised when the pool has come to rest
                 connection.close()
                 self.broken.append(error)
-                self.halted.set()
+                await self._halt()
+            finally:
+                self.pending.done()
         await connection.quit()
 
-    async def _send(self, connection: smtp.Connection, one: Claimed, lease_end: float) -> None:
+    async def _one(self, connection: Connection, item: Checked) -> None:
+        """Send one in its turn, checked again if it waited long."""
+        if self.halted.is_set():
+            await self._give_back([item.claimed])
+            return
+        if elapsed() - item.checked_at > self.options.fresh_seconds:
+            again = await self._checked([item.claimed])
+            if not again:
+                return
+            [item] = again
+        if connection.is_open:
+            await self._send(connection, item)
+            return
+        async with self.opening:
+            if self.halted.is_set():
+                await self._give_back([item.claimed])
+            else:
+                await self._send(connection, item)
+
+    async def _send(self, connection: Connection, item: Checked) -> None:
         """Intent, message, reply: each durable before the next."""
-        begun = time.monotonic()
-        if begun >= lease_end or not await self.ledger.commit(
-            lambda db: outbox.intend(db, one, self.options.lease_seconds)
-        ):
-            return  # the lease ran out: whoever holds it now sends it
+        one, mime = item.claimed, self.keys.unseal(item.claimed.sealed_mime)
+        if self.options.signer is not None:
+            mime = self.options.signer.signed(mime)
+        last_moment = elapsed() + self.options.lease_seconds
+        refusal = await self.ledger.commit_with_others(self._intend, one)
+        if refusal is not None:
+            await self._refuse(one, refusal)
+            return
         self.options.at_point("intended", one.delivery_id)
-        last_moment = begun + self.options.lease_seconds
-
-        def may_finish() -> bool:
-            self.options.at_point("body", one.delivery_id)
-            return time.monotonic() < last_moment
-
-        recipient, mime = self.keys.unseal(one.sealed_to).decode(), self.keys.unseal(one.sealed_mime)
-        reply = await connection.deliver(one.envelope_from, recipient, mime, may_finish)
+        reply = await connection.deliver(
+            one.envelope_from,
+            item.recipient,
+            mime,
+            lambda: elapsed() < last_moment,
+            lambda point: self.options.at_point(point, one.delivery_id),
+        )
         self.options.at_point("replied", one.delivery_id)
-        await self.ledger.commit(lambda db: self._settle(db, one, recipient, reply))
+        is_open = await self.ledger.commit_with_others(self._settle, (item, reply))
         self.options.at_point("settled", one.delivery_id)
         self.counts["later" if reply.result == smtp.RELAY_DOWN else reply.result] += 1
         if reply.result == smtp.RELAY_DOWN:
             self.relay_down = _said(reply)
-            if await self._is_open():
-                self.halted.set()
+            if is_open:
+                await self._halt()
         elif reply.result == smtp.ACCEPTED:
             self.relay_down = ""
 
-    async def _is_open(self) -> bool:
-        return await self.ledger.commit(lambda db: breaker.open_trouble(db, self.relay_name)) is not None
+    def _intend(self, db: Db, many: list[Claimed]) -> list[Refusal | None]:
+        """Ask every permission again and note the intent, in one transaction. None: it may be sent now."""
+        if breaker.open_trouble(db, self.relay_name) is not None:
+            return [NOT_THIS_RUN] * len(many)
+        verdicts = self._verdicts(db, many, {})
+        allowed = [one for one in many if one.delivery_id not in verdicts]
+        going = outbox.intend_all(db, allowed, self.options.lease_seconds)
+        for one in many:
+            self.options.at_point("intending", one.delivery_id)
+        lost = {one.delivery_id: LEASE_LOST for one in allowed if one.delivery_id not in going}
+        return [(verdicts | lost).get(one.delivery_id) for one in many]
 
-    def _settle(self, db: Db, one: Claimed, recipient: str, reply: Reply) -> None:
+    def _settle(self, db: Db, many: list[tuple[Checked, Reply]]) -> list[bool]:
+        """Record what was answered. Returns, for each, whether the relay's breaker is open now."""
+        accepted = [item.claimed.message_id for item, reply in many if reply.result == smtp.ACCEPTED]
+        if self.options.journal is not None:
+            self.options.journal.note(db, accepted)
+        outbox.settle_all(db, [(item.claimed, self._ending(item.claimed, reply)) for item, reply in many])
+        if accepted:
+            breaker.note_success(db, self.relay_name)
+        is_open = False
+        for item, reply in many:
+            self.options.at_point("settling", item.claimed.delivery_id)
+            if reply.result == smtp.RELAY_DOWN:
+                is_open = breaker.note_trouble(db, self.relay_name, _said(reply))
+            if reply.result == smtp.REFUSED and reply.phase == "rcpt" and UNKNOWN_MAILBOX in reply.text:
+                suppress(db, self.keys, item.recipient, "unknown mailbox (5.1.1)", outbox.read_clock(db))
+        return [is_open] * len(many)
+
+    def _ending(self, one: Claimed, reply: Reply) -> Ending:
         result = "later" if reply.result == smtp.RELAY_DOWN else reply.result
         again = self.clock.moment(one) + timedelta(seconds=self._backoff(one))
-        ending = Ending(result, reply.phase, reply.code, reply.text, again, self.relay_name)
-        outbox.settle(db, one, ending)
-        if reply.result == smtp.RELAY_DOWN:
-            breaker.note_trouble(db, self.relay_name, _said(reply))
-        elif reply.result == smtp.ACCEPTED:
-            breaker.note_success(db, self.relay_name)
-        if result == "failed" and reply.phase == "rcpt" and UNKNOWN_MAILBOX in reply.text:
-            suppress(db, self.keys, recipient, "unknown mailbox (5.1.1)", outbox.read_clock(db))
+        return Ending(result, reply.phase, reply.code, reply.text, again, self.relay_name)
 
     def _backoff(self, one: Claimed) -> float:
         """Seconds to wait: doubled with each try, moved by up to a fifth so that a queue does not come back at once."""
@@ -253,10 +328,19 @@ class _Run:
         return wait * (1 + JITTER * (2 * drawn - 1))
 
     async def _renew(self) -> None:
-        """Keep the leases of what waits in the queue alive."""
+        """Keep the leases of what waits for its turn alive."""
         while True:
             await asyncio.sleep(self.options.lease_seconds / 3)
             await self.ledger.commit(lambda db: outbox.renew(db, self.token, self.options.lease_seconds))
+
+    async def _halt(self) -> None:
+        """Stop sending: what waits goes back, what is on its way ends."""
+        self.halted.set()
+        await self._give_back(self.pending.close())
+
+    async def _give_back(self, claimed: Sequence[Claimed]) -> None:
+        if claimed:
+            await self.ledger.commit(lambda db: outbox.release(db, claimed))
 
 
 def _said(reply: Reply) -> str:

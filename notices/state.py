@@ -1,7 +1,7 @@
 """The state DB: what was decided, planned, sent and answered. Lake holds facts, this holds promises to people.
 
-SQLite by default, PostgreSQL in production; the same tables (notices.schema), the same tests. What is needed to work with it
-is here: opening, writing, and the tables.
+SQLite by default, PostgreSQL in production; the same tables (notices.schema), the same tests. Opening, writing and the
+tables: what is needed to work with it is here.
 """
 
 from __future__ import annotations
