@@ -107,6 +107,13 @@ STEPS: dict[str, Step] = {
         "jobs.rebuild",
         "Example: python -m jobs.run rebuild --day 2026-02-14",
     ),
+    "replay": Step(
+        "Rebuild a notice from the recorded versions of tables, model and wording, and compare it byte for byte.",
+        "jobs.replay",
+        "Example: python -m jobs.run replay --notice 4f0c1a   (or --day 2026-03-01 for all of a day)",
+        needs_day="maybe",
+        options=((("--notice",), {"metavar": "ID", "help": "the notice's id, or how it begins"}),),
+    ),
     "replay-quarantine": Step(
         "Try quarantined rows again, as they are or corrected.",
         "jobs.replay_quarantine",

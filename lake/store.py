@@ -7,7 +7,7 @@ read is noted, which is what makes a replay possible.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -61,24 +61,31 @@ def as_of(day: date) -> datetime:
 
 
 class Lake:
-    """The Delta tables under ``root``, seen through one Spark session."""
+    """The Delta tables under ``root``, seen through one Spark session.
 
-    def __init__(self, root: Path | str, spark: SparkSession) -> None:
+    pinned: the version that each table is read at, as an earlier run recorded them; a table that is not named did not
+    exist for that run. None: the newest of every table.
+    """
+
+    def __init__(self, root: Path | str, spark: SparkSession, pinned: Mapping[str, int] | None = None) -> None:
         self.root = str(root)
         self.spark = spark
+        self.pinned = pinned
         self.versions_read: dict[str, int] = {}
 
     def path(self, name: str) -> str:
         return f"{self.root}/{name}"
 
     def exists(self, name: str) -> bool:
+        if self.pinned is not None and name not in self.pinned:
+            return False
         return bool(DeltaTable.is_deltatable(self.path(name)))
 
     def version(self, name: str) -> int:
-        """The newest version of a table. Raises LakeError where there is no such table."""
+        """The version that a table is read at. Raises LakeError where there is no such table."""
         if not self.exists(name):
             raise LakeError(f"there is no table {name} under {self.root}. Run the step that writes it first.")
-        return int(DeltaTable(self.path(name)).version())
+        return self.pinned[name] if self.pinned is not None else int(DeltaTable(self.path(name)).version())
 
     def read(self, name: str, *, known_before: datetime | None = None, version: int | None = None) -> DataFrame:
         """A table, whole, or only what was known before a moment.

@@ -1,0 +1,131 @@
+"""Evidence once more: the features from the tables as they were, the record from the features and the model of then."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+from deltalake import DeltaTable
+from deltalake.exceptions import DeltaError
+
+from jobs import decide, score
+from lake.store import Lake, as_of
+from models import frames, target
+from models.model import ModelRefused
+from models.registry import Registry, RegistryError, Served
+from models.target import TargetSpec
+
+Subject = tuple[str, str]
+CLOSE = 1e-9  # sums of doubles in another order differ in the last digits
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """A scoring run: ``versions`` of every table that it read and wrote, with ``model`` and ``model_digest``."""
+
+    run_id: str
+    versions: Mapping[str, Any]
+
+    @property
+    def tables(self) -> dict[str, int]:
+        return {name: int(version) for name, version in self.versions.items() if not name.startswith("model")}
+
+    def words(self) -> str:
+        """The versions in one line."""
+        tables = ", ".join(f"{name} {version}" for name, version in sorted(self.tables.items()))
+        digest = str(self.versions.get("model_digest", ""))[:12]
+        return f"tables {tables}; model {self.versions.get('model')} ({digest})"
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuilt:
+    """Evidence by (subject_id, sku_id), and what kept it from being rebuilt, if so. words: what it was made from."""
+
+    evidence: Mapping[Subject, Mapping[str, Any]]
+    trouble: str = ""
+    words: str = ""
+    differing: Mapping[Subject, str] = field(default_factory=dict)
+
+
+def rebuild(
+    lake: Lake, registry: Registry, kind: str, day: date, origin: Origin, subjects: Sequence[Subject]
+) -> Rebuilt:
+    """The evidence of these subjects as the scoring run made it. Never raises for what is missing: it says so."""
+    spec = target.spec(kind)
+    then = Lake(lake.root, lake.spark, pinned=origin.tables)
+    gone = [name for name, version in origin.tables.items() if not _readable(then, name, version)]
+    if gone:
+        missing = ", ".join(f"{name} version {origin.tables[name]}" for name in gone)
+        return Rebuilt({}, f"missing: {missing}. Restore the lake from a backup of that time", origin.words())
+    try:
+        served = registry.past(kind, str(origin.versions.get("model")), str(origin.versions.get("model_digest")))
+    except (RegistryError, ModelRefused) as error:
+        return Rebuilt({}, f"missing: model {origin.versions.get('model')} of {kind}: {error}", origin.words())
+    differing = _features(then, spec, day, subjects)
+    return Rebuilt(_records(then, spec, day, served, subjects), "", origin.words(), differing)
+
+
+def _readable(lake: Lake, name: str, version: int) -> bool:
+    """Whether the version's log and all of its files are still there."""
+    try:
+        table = DeltaTable(lake.path(name), version=version)
+    except (DeltaError, OSError):
+        return False
+    return all(Path(uri.removeprefix("file://")).exists() for uri in table.file_uris())
+
+
+def _records(
+    lake: Lake, spec: TargetSpec, day: date, served: Served, subjects: Sequence[Subject]
+) -> dict[Subject, dict[str, Any]]:
+    scored = score.score(lake, spec, day, served)
+    asked = set(subjects)
+    wanted = [
+        (row["subject_id"], row["sku_id"] or "") in asked for row in scored.select(["subject_id", "sku_id"]).to_pylist()
+    ]
+    chosen = scored.filter(pa.array(wanted, pa.bool_()))
+    rows = score.told(lake, spec, as_of(day), served, chosen).to_pylist()
+    found = [decide.candidate(spec.name, row) for row in rows]
+    return {(one.subject_id, one.sku_id): json.loads(json.dumps(one.evidence)) for one in found}
+
+
+def _features(lake: Lake, spec: TargetSpec, day: date, subjects: Sequence[Subject]) -> dict[Subject, str]:
+    """The first feature of each subject that the tables no longer give as it was recorded; none where all agree."""
+    moment = as_of(day)
+    built = frames.features_of(lake, spec, spec.subjects_at(lake, moment)).select(
+        *frames.SUBJECT_COLUMNS, *spec.features
+    )
+    now, then = (_by_subject(rows.toArrow().to_pandas(), subjects) for rows in
+                 (built, lake.day(f"features_{spec.name}", day).drop("day")))  # fmt: skip
+    found: dict[Subject, str] = {}
+    for subject in subjects:
+        if subject not in now.index or subject not in then.index:
+            found[subject] = f"{spec.name} has no features of it in " + (
+                "the tables" if subject in then.index else "the lake"
+            )
+            continue
+        difference = _first(then.loc[[subject]].iloc[0], now.loc[[subject]].iloc[0], spec.features)
+        if difference:
+            found[subject] = difference
+    return found
+
+
+def _by_subject(frame: pd.DataFrame, subjects: Sequence[Subject]) -> pd.DataFrame:
+    frame["sku_id"] = frame["sku_id"].fillna("")
+    indexed = frame.set_index(["subject_id", "sku_id"])
+    return indexed[indexed.index.isin(list(subjects))]
+
+
+def _first(then: pd.Series, now: pd.Series, features: Sequence[str]) -> str:
+    for name in features:
+        old, new = then[name], now[name]
+        if pd.isna(old) and pd.isna(new):
+            continue
+        if pd.isna(old) != pd.isna(new) or abs(float(old) - float(new)) > CLOSE * max(1.0, abs(float(old))):
+            return f"feature {name}: recorded {old}, the tables give {new}"
+    return ""
