@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,7 +16,7 @@ from sqlalchemy import Engine, func, select
 from jobs.context import Context, StepReport, clock
 from jobs.record import recorded
 from jobs.truth import LakeTruth
-from notices import mailbox, outbox
+from notices import mailbox, outbox, redigest
 from notices.journal import Journal
 from notices.keys import Keys
 from notices.mime import Sender
@@ -38,15 +40,12 @@ def main(context: Context, options: argparse.Namespace) -> StepReport:
     del options
     with recorded(context, "send") as box:
         with relay_of(context.settings) as relay, LakeTruth(context.settings, box.state, context.now) as truth:
-            sending = send_due(
-                box.state,
-                Keys(context.settings.secret),
-                relay,
-                clock_of(context, relay),
-                truth,
-                options_of(context.settings),
-            )
-            report = asyncio.run(sending)
+            keys, times = Keys(context.settings.secret), clock_of(context, relay)
+            how = options_of(context.settings)
+            report = asyncio.run(send_due(box.state, keys, relay, times, truth, how))
+            if redigest.replan(box.state, keys, truth.dropped, context.now):
+                again = asyncio.run(send_due(box.state, keys, relay, times, truth, how))
+                report = replace(again, counts=Counter(report.counts) + Counter(again.counts))
         counts = counted(box.state, report)
         if report.relay_down:
             raise RelayNotAnswering(_trouble(relay, report, counts))

@@ -96,6 +96,26 @@ STEPS: dict[str, Step] = {
         "jobs.send",
         "Example: python -m jobs.run send --day 2026-03-01",
     ),
+    "learn": Step(
+        "Note which cases came true; a kind that was below its precision floor two weeks running is paused.",
+        "jobs.learn",
+        "Example: python -m jobs.run learn --day 2026-03-01",
+    ),
+    "control": Step(
+        "Change by hand what is sent: switches, pauses, the ladder, budgets, rates, held batches. All is audited.",
+        "jobs.control",
+        "Example: python -m jobs.run control ladder lost_parcel 1%%   (or: stop carrier:NAME, release KIND DAY)",
+        needs_day="no",
+        options=(
+            (("action",), {"choices": ["stop", "start", "pause", "resume", "ladder", "budget", "rate", "release"]}),
+            (("what",), {"help": "a kind, 'all', 'carrier:NAME', or a currency"}),
+            (("to",), {"nargs": "?", "help": "a rung (shadow, 1%%, 10%%, all), a number, or the day to release"}),
+            (("--notice",), {"action": "append", "default": [], "metavar": "ID", "help": "release this one notice"}),
+            (("--by",), {"metavar": "WHO", "help": "your account, for the audit (default: the system's)"}),
+            (("--note",), {"metavar": "TEXT", "help": "why, for the audit"}),
+            (("--force",), {"action": "store_true", "help": "up the ladder without its precision kept"}),
+        ),
+    ),
     "day": Step(
         "All of the above for one day, without Airflow.",
         "jobs.day",

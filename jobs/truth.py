@@ -7,17 +7,28 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from contextvars import copy_context
 from datetime import datetime
-from typing import Self
+from typing import Any, Self
 
-from pyspark.sql import functions as F
 from sqlalchemy import Engine, select
 
+from jobs import order_facts, stock_facts
 from jobs.context import open_lake
+from jobs.order_facts import OrderFacts
+from jobs.stock_facts import Series
 from lake.store import Lake
+from notices.policy import KINDS
 from notices.state import deliveries, notices
 from settings import Settings
 
 FRESH_SECONDS = 30.0  # a fact is never older than this when it is used
+WAITING = ("READY", "LEASED", "UNCERTAIN")
+# What ends a kind's trouble beside a delivery or a cancellation: the fact, and how it is said.
+ENDS: Mapping[str, Mapping[str, str]] = {
+    "seller_cancellation": {"handed_over_at": "handed over"},
+    "return_or_refund": {"return_requested_at": "a return was requested", "refunded_at": "refunded"},
+    "dispute": {"disputed_at": "a claim was opened", "refunded_at": "refunded"},
+    "bad_review": {"reviewed_at": "reviewed"},
+}
 
 
 class LakeTruth:
@@ -25,6 +36,9 @@ class LakeTruth:
 
     The engine starts with the first question: a run that has nothing to send starts none. One reading of the lake
     answers for all notices that wait, for half a minute.
+
+    A digest is untrue if one of its lines is. ``dropped`` holds these lines, by notice, with the reason of each:
+    notices.redigest plans the rest anew.
     """
 
     def __init__(self, settings: Settings, engine: Engine, now: datetime) -> None:
@@ -33,7 +47,9 @@ class LakeTruth:
         self._context = copy_context()  # questions come from a worker thread; what it opens is closed from here
         self._lake: Lake | None = None
         self._read_at = float("-inf")
-        self._ended: dict[str, str] = {}
+        self._orders: Mapping[str, OrderFacts] = {}
+        self._covered: Mapping[Series, str] = {}
+        self.dropped: dict[str, dict[Series, str]] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -42,49 +58,66 @@ class LakeTruth:
         self._context.run(self._open.close)
 
     def __call__(self, notice_ids: Sequence[str]) -> Mapping[str, str]:
-        orders = self._orders(notice_ids)
-        if not orders:
-            return {}
-        if time.monotonic() - self._read_at > FRESH_SECONDS:
-            self._ended = self._read()
+        query = select(notices.c.notice_id, notices.c.kind, notices.c.stage, notices.c.evidence)
+        with self._engine.connect() as db:
+            asked = db.execute(query.where(notices.c.notice_id.in_(notice_ids))).all()
+        if asked and time.monotonic() - self._read_at > FRESH_SECONDS:
+            self._read()
             self._read_at = time.monotonic()
-        return {notice_id: self._ended[order] for notice_id, order in orders.items() if order in self._ended}
+        reasons = {row.notice_id: self._untrue(row) for row in asked}
+        return {notice_id: reason for notice_id, reason in reasons.items() if reason is not None}
 
-    def _orders(self, notice_ids: Sequence[str]) -> dict[str, str]:
-        """The order that each late-delivery notice is about. A digest is about stock, which is known once a day."""
-        query = select(notices.c.notice_id, notices.c.evidence).where(
-            notices.c.notice_id.in_(notice_ids), notices.c.kind == "late_delivery"
-        )
-        with self._engine.connect() as db:
-            return {row.notice_id: row.evidence["order_id"] for row in db.execute(query)}
+    def _untrue(self, row: Any) -> str | None:
+        if not KINDS[row.kind].digest:
+            known = self._orders.get(row.evidence.get("order_id"))
+            return None if known is None else untrue(row.kind, row.stage, row.evidence, known)
+        gone = {
+            series: self._covered[series] for series in stock_facts.series_of(row.evidence) if series in self._covered
+        }
+        if not gone:
+            return None
+        self.dropped[row.notice_id] = gone
+        return f"{len(gone)} of {len(row.evidence['lines'])} lines no longer true: {next(iter(gone.values()))}"
 
-    def _waiting(self) -> list[str]:
+    def _read(self) -> None:
+        """What is known now of the orders and articles of all notices that wait."""
         joined = notices.join(deliveries, deliveries.c.notice_id == notices.c.notice_id)
-        query = (
-            select(notices.c.evidence)
-            .select_from(joined)
-            .where(notices.c.kind == "late_delivery", deliveries.c.state.in_(["READY", "LEASED", "UNCERTAIN"]))
-        )
+        query = select(notices.c.kind, notices.c.evidence).select_from(joined)
         with self._engine.connect() as db:
-            return [evidence["order_id"] for evidence in db.execute(query).scalars()]
-
-    def _read(self) -> dict[str, str]:
-        """Orders of waiting notices that have ended, as known now: delivered whole, or cancelled."""
+            waiting = db.execute(query.where(deliveries.c.state.in_(WAITING), notices.c.state == "APPROVED")).all()
+        orders = [row.evidence["order_id"] for row in waiting if row.evidence.get("order_id")]
+        digests = [row.evidence for row in waiting if KINDS[row.kind].digest]
         if self._lake is None:
             self._lake = self._context.run(self._open.enter_context, open_lake(self._settings))
-        lake = self._lake
-        waiting = lake.spark.createDataFrame([(order,) for order in set(self._waiting())], "order_id string")
-        events = lake.read("order_events", known_before=self._now).where(F.col("event") == "cancelled")
-        cancelled = events.join(waiting, "order_id").groupBy("order_id").agg(F.min("event_at").alias("at"))
-        parcels = lake.read("shipments", known_before=self._now).join(waiting, "order_id")
-        scans = lake.read("shipment_events", known_before=self._now).where(F.col("event") == "delivered")
-        came = scans.groupBy("shipment_id").agg(F.min("event_at").alias("at"))
-        whole = (
-            parcels.select("shipment_id", "order_id").distinct()
-            .join(came, "shipment_id", "left")
-            .groupBy("order_id")
-            .agg(F.max("at").alias("at"), F.count("at").alias("came"), F.count("*").alias("sent"))
-            .where(F.col("came") == F.col("sent"))
-        )  # fmt: skip
-        ended = {row["order_id"]: f"cancelled at {row['at']:%Y-%m-%d %H:%M} UTC" for row in cancelled.collect()}
-        return ended | {row["order_id"]: f"delivered at {row['at']:%Y-%m-%d %H:%M} UTC" for row in whole.collect()}
+        self._orders = order_facts.read(self._lake, orders, self._now)
+        self._covered = stock_facts.covered(self._lake, digests, self._now)
+
+
+def untrue(kind: str, stage: str, evidence: Mapping[str, Any], known: OrderFacts) -> str | None:
+    """Why a notice about an order is no longer so, in words; None where it still is.
+
+    What the notice itself says (a parcel that it calls delivered) is no news.
+    """
+    said = (evidence.get("ended") or {}).get("event")
+    if known.cancelled_at is not None and said != "cancelled":
+        return _at("cancelled", known.cancelled_at)
+    scan = (evidence.get("last_scan") or {}).get("event")
+    if known.delivered_at is not None and "delivered" not in {said, scan}:
+        return _at("delivered", known.delivered_at)
+    if stage in {"all_clear", "correction"}:
+        return None
+    if kind == "will_contact" and known.contacted_at is not None and known.contacted_at >= _moment(evidence["as_of"]):
+        return _at("they wrote to us", known.contacted_at)
+    for fact, words in ENDS.get(kind, {}).items():
+        at = getattr(known, fact)
+        if at is not None:
+            return _at(words, at)
+    return None
+
+
+def _at(what: str, at: datetime) -> str:
+    return f"{what} at {at:%Y-%m-%d %H:%M} UTC"
+
+
+def _moment(text: str) -> datetime:
+    return datetime.fromisoformat(text)
