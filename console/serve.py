@@ -6,6 +6,7 @@ import argparse
 import ipaddress
 import sys
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -14,6 +15,8 @@ from console.app import create_app
 from console.front import Front
 from console.headers import LOOPBACK_HOSTS
 from console.recipients.app import create_recipient_app
+from console.returns_hook import ReturnsHook
+from notices.keys import Keys
 from settings import Settings, SettingsError
 
 PORT = 8765
@@ -42,10 +45,14 @@ def _app(settings: Settings, asked: argparse.Namespace) -> ASGIApp:
     recipients = create_recipient_app(
         settings.state_url, settings.secret, platform=settings.platform_name, allowed_hosts=names
     )
-    if asked.recipients_only:
-        return recipients
-    listed = places(settings, asked.airflow_url)
-    return Front(create_app(settings.home, settings.state_url, places=listed, allowed_hosts=names), recipients)
+    app: ASGIApp = recipients
+    if not asked.recipients_only:
+        listed = places(settings, asked.airflow_url)
+        app = Front(create_app(settings.home, settings.state_url, places=listed, allowed_hosts=names), recipients)
+    if settings.returns_secret is None:
+        return app
+    keys = Keys(settings.secret)
+    return ReturnsHook(app, settings.state_url, keys, settings.returns_secret, lambda: datetime.now(UTC))
 
 
 def _who_asks(host: str, *, recipients_only: bool) -> str:

@@ -15,7 +15,7 @@ from notices.formats import name
 from notices.keys import Keys
 
 ID_LENGTH = 24
-BOUNCE_SIGNATURE = 10
+BOUNCE_SIGNATURE = 20  # 80 bits: nobody guesses a return path, and a local part has at most 64 letters
 SHORT_LINE = 76
 
 
@@ -42,7 +42,8 @@ class Sender:
 
     @property
     def domain(self) -> str:
-        return self.address.rpartition("@")[2]
+        """In lower case: what comes back has often lost its capitals."""
+        return self.address.rpartition("@")[2].lower()
 
 
 def envelope(sender: Sender, recipient: str, notice_id: str, keys: Keys) -> Envelope:

@@ -90,3 +90,45 @@ def _reads_environment(tree: ast.AST) -> bool:
         isinstance(node, ast.Attribute) and node.attr in {"environ", "getenv"} and id(node) not in set_only
         for node in ast.walk(tree)
     )
+
+
+def test_a_relay_has_rates_and_trusts_the_systems_certificates_unless_told_otherwise(tmp_path: Path) -> None:
+    environment = {"BEFOREHAND_HOME": str(tmp_path), "BEFOREHAND_SMTP_URL": "smtps://relay.example"}
+    relay = Settings.from_environment(environment).relay
+    assert relay is not None
+    assert (relay.rate, relay.domain_rate, relay.ca_file, relay.plain_host) == (100.0, 20.0, None, None)
+    told = {
+        "BEFOREHAND_SMTP_RATE": "0.5",
+        "BEFOREHAND_SMTP_DOMAIN_RATE": "none",
+        "BEFOREHAND_SMTP_CA_FILE": str(tmp_path / "ca.pem"),
+        "BEFOREHAND_SMTP_PLAIN_HOST": "relay.internal",
+    }
+    relay = Settings.from_environment(environment | told).relay
+    assert relay is not None
+    assert (relay.rate, relay.domain_rate) == (0.5, None)
+    assert (relay.ca_file, relay.plain_host) == (tmp_path / "ca.pem", "relay.internal")
+
+
+@pytest.mark.parametrize("rate", ["0", "-1", "fast", "inf", "nan"])
+def test_a_rate_that_is_none_stops_the_start(tmp_path: Path, rate: str) -> None:
+    environment = {"BEFOREHAND_HOME": str(tmp_path), "BEFOREHAND_SMTP_URL": "smtps://relay.example"}
+    with pytest.raises(SettingsError, match="BEFOREHAND_SMTP_RATE"):
+        Settings.from_environment(environment | {"BEFOREHAND_SMTP_RATE": rate})
+
+
+def test_a_signing_key_comes_from_the_environment_or_a_file_and_is_never_shown(tmp_path: Path) -> None:
+    environment = {"BEFOREHAND_HOME": str(tmp_path), "BEFOREHAND_DKIM_SELECTOR": "mail2026"}
+    assert Settings.from_environment(environment).dkim is None
+    inline = Settings.from_environment(environment | {"BEFOREHAND_DKIM_KEY": r"-----BEGIN\nk3y-material"})
+    assert inline.dkim is not None
+    assert inline.dkim.pem == b"-----BEGIN\nk3y-material"
+    assert "k3y" not in repr(inline)
+    with pytest.raises(SettingsError, match=r"BEFOREHAND_DKIM_KEY_FILE.*readable"):
+        Settings.from_environment(environment | {"BEFOREHAND_DKIM_KEY_FILE": str(tmp_path / "none.pem")})
+    (tmp_path / "key.pem").write_bytes(b"from a file")
+    from_file = environment | {"BEFOREHAND_DKIM_KEY_FILE": str(tmp_path / "key.pem")}
+    found = Settings.from_environment(from_file).dkim
+    assert found is not None
+    assert found.pem == b"from a file"
+    with pytest.raises(SettingsError, match="BEFOREHAND_DKIM_SELECTOR"):
+        Settings.from_environment(from_file | {"BEFOREHAND_DKIM_SELECTOR": ""})
