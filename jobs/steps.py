@@ -116,6 +116,12 @@ STEPS: dict[str, Step] = {
             (("--force",), {"action": "store_true", "help": "up the ladder without its precision kept"}),
         ),
     ),
+    "returns": Step(
+        "Read bounces and complaints from the Maildir that BEFOREHAND_RETURNS names, and suppress.",
+        "jobs.returns",
+        "Example: python -m jobs.run returns",
+        needs_day="no",
+    ),
     "day": Step(
         "All of the above for one day, without Airflow.",
         "jobs.day",

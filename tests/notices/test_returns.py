@@ -188,7 +188,7 @@ def test_the_third_bounce_of_one_person_suppresses(state: Engine) -> None:
         b"",
         b"\x00\xff" * 500,
         b"Content-Type: multipart/report; report-type=delivery-status\r\n\r\nno parts",
-        b"Content-Type: multipart/report; report-type=feedback-report; boundary=b\r\n\r\n--b\r\nContent-Type: message/x",
+        b"Content-Type: multipart/report; report-type=feedback-report; boundary=b\r\n\r\n--b\r\nContent-Type: a/b",
         b"Content-Type: multipart/report; report-type*=utf-8''%zz; boundary*0=\r\n\r\n--",
         b"X" * (returns.MAX_BYTES + 1),
     ],
