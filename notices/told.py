@@ -94,7 +94,8 @@ def in_7_days(
 def _went_at() -> ColumnElement[datetime]:
     """When a notice went, by the day's clock, or the last moment at which it may have.
 
-    A past day that is lived again is accepted long after its notices' time: there the hour it was due says when.
+    A past day that is lived again is accepted long after its notices' time: there the hour it was due says when. Two
+    clocks that disagree by more than that leave the last moment.
     """
     is_accepted = deliveries.c.state == "ACCEPTED"
     lived_again = and_(is_accepted, deliveries.c.accepted_at > notices.c.expires_at)
@@ -102,6 +103,6 @@ def _went_at() -> ColumnElement[datetime]:
     return case(
         (and_(lived_again, was_due_later), deliveries.c.next_try_at),
         (lived_again, notices.c.planned_at),
-        (is_accepted, deliveries.c.accepted_at),
+        (and_(is_accepted, deliveries.c.accepted_at >= notices.c.planned_at), deliveries.c.accepted_at),
         else_=notices.c.expires_at,
     )
