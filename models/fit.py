@@ -23,8 +23,10 @@ import pandas as pd
 import xgboost as xgb
 
 from models import calibrate, window
+from models import hazard as hazards
+from models.hazard import Hazard
 from models.judge import average_precision
-from models.model import Array, Model, RuleCurve, blend, rule_curve, tree_log_odds
+from models.model import Array, Model, RuleCurve, blend, learned_log_odds, rule_curve
 from models.target import TargetSpec
 from models.windows import LEAST_POSITIVES, Parts, Windows, assign, enough, split, trainable
 
@@ -74,20 +76,22 @@ def fit(
 
     trial = grow(spec, rows[parts.fit], used, seed, stop_on=rows[parts.select])
     rounds = trial.num_boosted_rounds() if trial.attr("best_iteration") is None else int(trial.best_iteration) + 1
-    trees, leaning = _walk(spec, rows, rule, spans, used, rounds, seed)
-    trees[parts.select] = tree_log_odds(trial[:rounds], matrix(rows[parts.select], spec.features), spec.features)
+    learned, leaning = _walk(spec, rows, rule, spans, used, rounds, seed)
+    ending = ends(spec, rows[parts.fit], spans.select_from, seed)
+    learned[parts.select] = _learned(spec, trial[:rounds], ending, rows[parts.select])
     leaning[parts.select] = _curve(rows, rule, parts.fit)(rule[parts.select])
     met = parts.select | parts.calibrate
-    share = choose_share(spec, rows[met], trees[met], leaning[met])
+    share = choose_share(spec, rows[met], learned[met], leaning[met])
     unseen = rows[parts.calibrate]
-    log_odds = blend(trees[parts.calibrate], leaning[parts.calibrate], unseen["snapshot"].to_numpy(), share)
+    log_odds = blend(learned[parts.calibrate], leaning[parts.calibrate], unseen["snapshot"].to_numpy(), share)
     calibration = calibrate.fit(log_odds, unseen["label"].to_numpy(float), unseen["weight"].to_numpy(float))
 
     final = grow(spec, rows, used, seed, rounds=rounds)
     about = _about(rows, spans, parts, used, rounds, seed)
     everything = np.ones(len(rows), dtype=bool)
     dates = window.fit(rows, spec.features, train_before, seed=seed) if spec.has_date_window else None
-    return Model(spec.name, spec.features, final, _curve(rows, rule, everything), share, calibration, about, dates)
+    curve, ending = _curve(rows, rule, everything), ends(spec, rows, train_before, seed)
+    return Model(spec.name, spec.features, final, curve, share, calibration, about, dates, ending)
 
 
 def matrix(frame: pd.DataFrame, features: tuple[str, ...]) -> npt.NDArray[np.float32]:
@@ -131,26 +135,39 @@ def grow(
     )
 
 
-def choose_share(spec: TargetSpec, rows: pd.DataFrame, trees: Array, leaning: Array) -> dict[str, float]:
-    """How much the trees count, per snapshot: the share with the best average precision over all rows that were
+def ends(spec: TargetSpec, rows: pd.DataFrame, known_before: datetime, seed: int) -> Hazard | None:
+    """The hazard of ending, from rows that have a deadline; None where the spec knows none."""
+    if spec.deadline is None:
+        return None
+    dated = rows[rows[spec.deadline].notna()]
+    return hazards.fit(dated, matrix(dated, spec.features), spec.features, spec.deadline, known_before, seed=seed)
+
+
+def _learned(spec: TargetSpec, booster: xgb.Booster, ending: Hazard | None, rows: pd.DataFrame) -> Array:
+    return learned_log_odds(booster, ending, matrix(rows, spec.features), spec.features)
+
+
+def choose_share(spec: TargetSpec, rows: pd.DataFrame, learned: Array, leaning: Array) -> dict[str, float]:
+    """How much what was learned counts, per snapshot: the share with the best average precision over all rows that were
     met unseen, moved towards the rule at a snapshot where it ranks better, so that no snapshot ships below it.
 
-    trees, leaning: log-odds of trees and rule for each of ``rows``. One window alone is not enough: on a simulated
-    world it was the sales festival, the rule won there, and trees that were half as good again were thrown away.
+    learned, leaning: log-odds of trees (and hazard) and of the rule for each of ``rows``. One window alone is not
+    enough: on a simulated world it was the sales festival, the rule won there, and trees that were half as good again
+    were thrown away.
     """
     label, weight = rows["label"].to_numpy(float), rows["weight"].to_numpy(float)
     snapshot = rows["snapshot"].to_numpy()
 
     def best(mask: npt.NDArray[np.bool_], start: float) -> float:
         scores = {
-            share: average_precision(share * trees[mask] + (1 - share) * leaning[mask], label[mask], weight[mask])
+            share: average_precision(share * learned[mask] + (1 - share) * leaning[mask], label[mask], weight[mask])
             for share in SHARES
         }
         if scores[start] >= scores[0.0]:
             return start
         return max((share for share in SHARES if share <= start), key=lambda share: (scores[share], share))
 
-    pooled = {share: average_precision(share * trees + (1 - share) * leaning, label, weight) for share in SHARES}
+    pooled = {share: average_precision(share * learned + (1 - share) * leaning, label, weight) for share in SHARES}
     start = max(SHARES, key=lambda share: (round(pooled[share], 4), share))
     found = {}
     for name in spec.snapshots:
@@ -168,21 +185,22 @@ def _walk(
     rounds: int,
     seed: int,
 ) -> tuple[Array, Array]:
-    """Log-odds of trees and rule over the calibration window, each fold by those that knew what was mature before
-    it; NaN elsewhere.
+    """Log-odds of what was learned and of the rule over the calibration window, each fold by those that knew what
+    was mature before it; NaN elsewhere.
     """
     folds = 1 if params is MANY_POSITIVES else FOLDS
     width = (windows.train_before - windows.calibrate_from) / folds
-    trees, leaning = np.full(len(rows), np.nan), np.full(len(rows), np.nan)
+    learned, leaning = np.full(len(rows), np.nan), np.full(len(rows), np.nan)
     for number in range(folds):
         start = pd.Timestamp(windows.calibrate_from + number * width)
         seen = ((rows["as_of"] < start) & (rows["matured_at"] <= start)).to_numpy()
         last = number == folds - 1
         meets = ((rows["as_of"] >= start) & (last | (rows["as_of"] < start + width))).to_numpy()
         grown = grow(spec, rows[seen], params, seed, rounds=rounds)
-        trees[meets] = tree_log_odds(grown, matrix(rows[meets], spec.features), spec.features)
+        ending = ends(spec, rows[seen], start.to_pydatetime(), seed)
+        learned[meets] = _learned(spec, grown, ending, rows[meets])
         leaning[meets] = _curve(rows, rule, seen)(rule[meets])
-    return trees, leaning
+    return learned, leaning
 
 
 def _curve(rows: pd.DataFrame, rule: Array, mask: npt.NDArray[np.bool_]) -> RuleCurve:

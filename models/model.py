@@ -1,8 +1,8 @@
 """A fitted model: trees, the rule it may lean on, a calibration, and the card that says what all of it is.
 
-A model is a folder of plain files: ``model.ubj`` (XGBoost's own format), where there is a date window
-``window.ubj``, and ``card.json``. No pickles. The card holds the digests of the trees, which are compared
-before they are parsed: a truncated UBJ can ask for 68 GB.
+A model is a folder of plain files: ``model.ubj`` (XGBoost's own format), where there is a date window ``window.ubj``,
+where there is a deadline ``hazard.ubj``, and ``card.json``. No pickles. The card holds the digests of the trees, which
+are compared before they are parsed: a truncated UBJ can ask for 68 GB.
 """
 
 from __future__ import annotations
@@ -19,14 +19,17 @@ import numpy.typing as npt
 import xgboost as xgb
 from scipy.special import logit
 
+from models import hazard as hazards
 from models import window as date_window
 from models.calibrate import FLOOR, Calibration, from_json
+from models.hazard import Hazard
 from models.window import DateWindow
 
 Array = npt.NDArray[np.float64]
 
 TREES = "model.ubj"
 WINDOW_TREES = "window.ubj"
+HAZARD_TREES = "hazard.ubj"
 CARD = "card.json"
 
 
@@ -72,11 +75,12 @@ class Model:
     calibration: Calibration
     about: Mapping[str, Any] = field(default_factory=dict)
     window: DateWindow | None = None
+    hazard: Hazard | None = None
 
     def log_odds(self, matrix: npt.NDArray[np.float32], rule_score: Array, snapshot: npt.NDArray[np.object_]) -> Array:
-        """Blend of trees and rule before calibration. matrix: (n, k) in the order of ``features``, NaN where null."""
-        trees = tree_log_odds(self.booster, matrix, self.features)
-        return blend(trees, self.rule(rule_score), snapshot, self.share)
+        """Blend of learned and rule before calibration. matrix: (n, k) in the order of ``features``, NaN where null."""
+        learned = learned_log_odds(self.booster, self.hazard, matrix, self.features)
+        return blend(learned, self.rule(rule_score), snapshot, self.share)
 
     def card(self, digests: Mapping[str, str]) -> dict[str, Any]:
         return {
@@ -88,6 +92,7 @@ class Model:
             "calibration": self.calibration.as_json(),
             "about": dict(self.about),
             "window": self.window.as_json() if self.window else None,
+            "hazard": self.hazard.as_json() if self.hazard else None,
             "sha256": dict(digests),
         }
 
@@ -96,6 +101,20 @@ def tree_log_odds(booster: xgb.Booster, matrix: npt.NDArray[np.float32], feature
     """The trees' own log-odds, (n,)."""
     data = xgb.DMatrix(matrix, feature_names=list(features))
     return np.asarray(booster.predict(data, output_margin=True), dtype=np.float64)
+
+
+def learned_log_odds(
+    booster: xgb.Booster, hazard: Hazard | None, matrix: npt.NDArray[np.float32], features: tuple[str, ...]
+) -> Array:
+    """What was learned, (n,): the trees' log-odds, halfway to the hazard's where there is one and the row has a
+    deadline.
+    """
+    trees = tree_log_odds(booster, matrix, features)
+    if hazard is None:
+        return trees
+    open_until = hazard.log_odds(matrix)
+    found: Array = np.where(np.isnan(open_until), trees, (trees + open_until) / 2)
+    return found
 
 
 def blend(trees: Array, rule: Array, snapshot: npt.NDArray[np.object_], share: Mapping[str, float]) -> Array:
@@ -109,7 +128,9 @@ def blend(trees: Array, rule: Array, snapshot: npt.NDArray[np.object_], share: M
 def save(model: Model, folder: Path) -> dict[str, Any]:
     """Write the files and return the card. The folder is made if it is not there."""
     folder.mkdir(parents=True, exist_ok=True)
-    trees = {TREES: model.booster} | ({WINDOW_TREES: model.window.booster} if model.window else {})
+    trees = {TREES: model.booster}
+    trees |= {WINDOW_TREES: model.window.booster} if model.window else {}
+    trees |= {HAZARD_TREES: model.hazard.booster} if model.hazard else {}
     digests = {}
     for name, booster in trees.items():
         raw = bytes(booster.save_raw(raw_format="ubj"))
@@ -126,7 +147,7 @@ def load(folder: Path, card_digest: str | None = None) -> Model:
     card_digest: what the registry says the card's SHA-256 is; None where there is no registry. Raises ModelRefused.
     """
     card = _card(folder, card_digest)
-    window = card["window"]
+    window, hazard = card["window"], card.get("hazard")  # cards of older models know no hazard
     return Model(
         target=card["target"],
         features=tuple(card["features"]),
@@ -136,6 +157,7 @@ def load(folder: Path, card_digest: str | None = None) -> Model:
         calibration=from_json(card["calibration"]),
         about=card["about"],
         window=date_window.from_json(window, _trees(folder, WINDOW_TREES, card)) if window else None,
+        hazard=hazards.from_json(hazard, _trees(folder, HAZARD_TREES, card)) if hazard else None,
     )
 
 

@@ -50,7 +50,11 @@ class TargetSpec:
     benefit, cost: of telling when it comes true and when it does not, in contacts saved; threshold: the least
     probability at which a row becomes a candidate.
     history: how far back training looks.
+    needs: further tables of the contract without which the label or the features mean nothing; a source that lacks
+    one, or has no row in it, skips the target.
     has_date_window: whether ended_at is a date worth announcing, and learned as 10/50/90 % quantiles.
+    deadline: the feature that says how many days are left until the event is decided, where the event is "has not ended
+    by then"; a hazard of ending joins the trees. None: there is no such moment.
     block: what the interval's bootstrap draws, ``week`` of the as_of or ``seller``.
     """
 
@@ -78,12 +82,18 @@ class TargetSpec:
     history: timedelta = timedelta(days=730)
     warm_up: timedelta = timedelta(days=30)
     block: str = "week"
+    needs: tuple[str, ...] = ()
     has_date_window: bool = False
+    deadline: str | None = None
 
     def __post_init__(self) -> None:
         doubled = sorted({name for name in self.features if self.features.count(name) > 1})
         if doubled:
             raise TargetError(f"{self.name} names {', '.join(doubled)} more than once. Name each feature once.")
+        if self.deadline is not None and self.deadline not in self.features:
+            raise TargetError(
+                f"{self.name} has its deadline in {self.deadline}, which it does not read. Add it to features."
+            )
         unknown = sorted(set(self.monotone) - set(self.features))
         if unknown:
             raise TargetError(
@@ -92,6 +102,24 @@ class TargetSpec:
             )
         if not 0 < self.threshold < 1:
             raise TargetError(f"{self.name} has threshold {self.threshold}; it is a probability between 0 and 1.")
+
+
+def nothing_known(frame: pd.DataFrame) -> pd.Series:
+    """For a target that never abstains: no reason on any row."""
+    return pd.Series(None, index=frame.index, dtype=object)
+
+
+def never(frame: pd.DataFrame) -> pd.Series:
+    """For a target whose event can happen again: on no row has it happened already."""
+    return pd.Series(data=False, index=frame.index)
+
+
+def lacking(lake: Lake, target: TargetSpec) -> str:
+    """Why a source cannot feed a target, in words for a person; empty where it can."""
+    absent = [name for name in (target.subject_table, *target.needs) if not lake.exists(name)]
+    if not absent:
+        return ""
+    return f"{target.name}: the source has no {' and no '.join(absent)}"
 
 
 def discover(package: ModuleType) -> dict[str, TargetSpec]:

@@ -92,4 +92,5 @@ SPEC = TargetSpec(
     cost=0.35,
     threshold=0.3,
     has_date_window=True,
+    deadline="slack_days",
 )
