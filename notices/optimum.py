@@ -13,8 +13,13 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import Bounds, LinearConstraint, milp
+import numpy.typing as npt
+from scipy.optimize import Bounds, LinearConstraint, linprog, milp
 from scipy.sparse import csr_matrix
+
+WHOLE = 1e-6  # how near to 0 or 1 counts as whole; also money that is nothing
+
+Values = npt.NDArray[np.float64]
 
 
 class NotSolved(RuntimeError):
@@ -98,25 +103,48 @@ def _by_falling_value(items: Sequence[int], values: Sequence[float], limits: Seq
 
 
 def _by_program(items: Sequence[int], values: Sequence[float], limits: Sequence[Limit]) -> set[int]:
-    """0/1 variables for the items that can be in an optimum; one row a limit."""
+    """0/1 variables for the items that can be in an optimum; one row a limit.
+
+    The relaxation first: where its corner is whole, it is the optimum. Else what its prices prove is fixed (taking or
+    leaving it would cost more than the relaxation and a good whole set are apart), and the rest is branched on.
+    """
     rows_of: dict[int, list[int]] = defaultdict(list)
     for row, limit in enumerate(limits):
         for item in limit.items:
             rows_of[item].append(row)
     kept = _without_dominated(items, values, rows_of, limits)
+    if not kept:
+        return set()
     rows = [row for item in kept for row in rows_of[item]]
     columns = [column for column, item in enumerate(kept) for _ in rows_of[item]]
     matrix = csr_matrix((np.ones(len(rows)), (rows, columns)), shape=(len(limits), len(kept)))
-    found = milp(
-        c=-np.array([values[item] for item in kept]),
-        constraints=LinearConstraint(matrix, ub=np.array([max(0, limit.most) for limit in limits])),
-        integrality=np.ones(len(kept)),
-        bounds=Bounds(0, 1),
-        options={"mip_rel_gap": 0.0},
-    )
+    room, worth = np.array([float(limit.most) for limit in limits]), np.array([values[item] for item in kept])
+    found = linprog(-worth, A_ub=matrix, b_ub=room, bounds=(0, 1), method="highs-ipm")
+    if found.status != 0:
+        raise NotSolved(f"the best set within the limits was not found: {found.message} Nothing was decided.")
+    taken = found.x > 1 - WHOLE
+    if not np.all(taken | (found.x < WHOLE)):
+        greedy = _by_falling_value(range(len(kept)), worth.tolist(), _renumbered(kept, limits))
+        apart = -found.fun - worth[sorted(greedy)].sum() + WHOLE
+        low = np.where(found.lower.marginals > apart, 0.0, np.where(found.upper.marginals < -apart, 1.0, 0.0))
+        high = np.where(found.lower.marginals > apart, 0.0, 1.0)
+        taken = _branched(worth, matrix, room, low, high)
+    return {item for item, is_in in zip(kept, taken, strict=True) if is_in}
+
+
+def _renumbered(kept: Sequence[int], limits: Sequence[Limit]) -> list[Limit]:
+    place = {item: column for column, item in enumerate(kept)}
+    return [Limit(one.name, tuple(place[item] for item in one.items if item in place), one.most) for one in limits]
+
+
+def _branched(worth: Values, matrix: csr_matrix, room: Values, low: Values, high: Values) -> npt.NDArray[np.bool_]:
+    constraint = LinearConstraint(matrix, ub=room)
+    whole, gap = np.ones(len(worth)), {"mip_rel_gap": 0.0}
+    found = milp(-worth, constraints=constraint, integrality=whole, bounds=Bounds(low, high), options=gap)
     if found.x is None or found.status != 0:
         raise NotSolved(f"the best set within the limits was not found: {found.message} Nothing was decided.")
-    return {item for item, share in zip(kept, found.x, strict=True) if share > 0.5}  # noqa: PLR2004 - 0 or 1, rounded
+    taken: npt.NDArray[np.bool_] = found.x > 0.5  # noqa: PLR2004 - 0 or 1, rounded
+    return taken
 
 
 def _without_dominated(
