@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pandas as pd
@@ -22,6 +22,7 @@ Fields = dict[Subject, dict[str, Any]]
 Sources = dict[Subject, dict[str, Mapping[str, Any]]]
 
 REVIEW_DAYS = 7  # a seller is taken to look at their stock once a week
+CURRENCY_DAYS = 90
 SAFETY = 1.28  # standard deviations: nine weeks in ten are covered
 
 
@@ -34,6 +35,9 @@ def read(lake: Lake, asked: DataFrame, moment: datetime) -> tuple[Fields, Source
     sources: Sources = {}
     for row in _newest(lake, "listings", keys, moment, "active_from").to_pylist():
         fields[row["seller_id"], row["sku_id"]] = {"category": row["category"], "price": row["price"]}
+    currencies = _currencies(lake, keys, moment)
+    for subject, known in fields.items():
+        known["currency"] = currencies.get(subject[0])
     for row in _newest(lake, "stock", keys, moment, "stock_day").to_pylist():
         subject = (row["seller_id"], row["sku_id"])
         fields.setdefault(subject, {})["stock_day"] = str(row["stock_day"])
@@ -94,6 +98,22 @@ def _inbound(units: float, expected_at: datetime | None) -> dict[str, Any] | Non
     if units <= 0:
         return None
     return {"quantity": units, "expected_at": expected_at.isoformat() if expected_at is not None else None}
+
+
+def _currencies(lake: Lake, keys: DataFrame, moment: datetime) -> dict[str, str]:
+    """The currency that a seller's orders of the last 90 days were paid in; sellers with none or several are left out.
+
+    A listing's price names none, and an amount without its currency says nothing.
+    """
+    since = moment - timedelta(days=CURRENCY_DAYS)
+    orders = lake.read("orders", known_before=moment).where(F.col("recorded_at") >= F.lit(since))
+    items = lake.read("order_items", known_before=moment).where(F.col("recorded_at") >= F.lit(since))
+    sold = items.join(keys.select("seller_id").distinct(), "seller_id", "left_semi").select("seller_id", "order_id")
+    paid = sold.join(orders.select("order_id", "currency"), "order_id", "inner").groupBy("seller_id")
+    both = paid.agg(F.min("currency").alias("first"), F.max("currency").alias("last"))
+    return {
+        row["seller_id"]: row["first"] for row in both.toArrow().to_pylist() if row["first"] == row["last"] is not None
+    }
 
 
 def _newest(lake: Lake, table: str, keys: DataFrame, moment: datetime, by: str) -> pa.Table:

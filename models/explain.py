@@ -30,7 +30,16 @@ FIRST_FACT = {
     "hand_over": "ship_by_missed_days",
     "attempt": "attempts_failed_count",
     "scan_gap": "last_scan_age_hours",
+    "hub": "hub_dwell_hours",
+    "calendar": "holidays_left_days",
     "on_hand": "cover_days",
+    "recent_stock": "stock_out_share_28d",
+    "demand": "demand_units_7d",
+    "weekday": "stock_out_weekday_share_28d",
+    "promotion": "discount_share",
+    "inbound": "open_inbound_units",
+    "lead_time": "lead_time_days",
+    "seller_shelf": "seller_stock_out_share_7d",
 }
 
 

@@ -29,7 +29,12 @@ def situation(evidence: Mapping[str, Any]) -> str:
 
 
 def lateness(evidence: Mapping[str, Any]) -> str:
-    """How sure the words about a late delivery are: late already, likely, or may."""
+    """How sure the words about a late delivery are: late already, likely, or may.
+
+    Raises ValueError without a promise: nothing can be later than what was never promised.
+    """
+    if not evidence.get("promised_at"):
+        raise ValueError("there is no promised_at that a delivery could be later than")
     if situation(evidence) in {"overdue", "delivered_late"} or _is_past(evidence):
         return "late"
     probability = evidence.get("probability")
