@@ -41,7 +41,7 @@ def plan(engine: Engine, decided: Iterable[Decision], recipients: Mapping[str, R
     A candidate of the day whose decision already stands is left as it is. Killed anywhere: what is written is whole,
     and the next run with the same day writes the rest.
     """
-    units = [_prepared(group, recipients, s) for group in _grouped(decided, s.policy)]
+    units = (_prepared(group, recipients, s) for group in _grouped(decided, s.policy))  # few in memory at a time
     for chunk in chunks(units, UNITS_A_TRANSACTION):
         with writing(engine) as db:
             lock(db)
