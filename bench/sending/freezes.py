@@ -59,9 +59,9 @@ def trial(folder: Path, url: str, many: int, freezes: int, senders: int, seed: i
             time.sleep(dice.uniform(0.05, 0.4))
         for parent in parents:
             parent.ended()
-        for _ in range(3):
+        for hours in (0, 2, 4):
             let_leases_run_out(engine)
-            parents[0].run(replace(order, sabotage="", lease_seconds=120.0))
+            parents[0].run(replace(order, sabotage="", lease_seconds=120.0, hours_later=hours))
     rows = list(standing(engine))
     engine.dispose()
     copies = Counter(mail.message_id for mail in log.transactions if mail.is_accepted)

@@ -77,8 +77,8 @@ def trial(
             _settled(log)
             ends.append(len(log.transactions))
             let_leases_run_out(engine)
-        for _ in range(3):  # what is uncertain is tried once more, then left
-            sender.run(order)
+        for hours in (0, 2, 4):  # what is uncertain is tried once more, then left
+            sender.run(replace(order, hours_later=hours))
             let_leases_run_out(engine)
         _settled(log)
         found = _figures(engine, log, ends, many)

@@ -94,8 +94,8 @@ class Session:
                     self.note_burst(line, reader)
                     if not await self.command(line.decode("latin-1").strip(), reader):
                         break
-        except (ConnectionError, asyncio.IncompleteReadError, ssl.SSLError):
-            pass
+        except (ConnectionError, asyncio.IncompleteReadError, ssl.SSLError, asyncio.CancelledError):
+            pass  # either side is gone
         finally:
             writer.close()
 

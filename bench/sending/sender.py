@@ -21,7 +21,10 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @dataclass(frozen=True)
 class Order:
-    """One run. ``point`` and ``nth``: where it kills itself; ``sabotage``: which protection is broken (sabotage.py)."""
+    """One run. ``point`` and ``nth``: where it kills itself; ``sabotage``: which protection is broken (sabotage.py).
+
+    ``hours_later``: by the day's clock, so that what waits for another try is due.
+    """
 
     url: str
     port: int
@@ -31,6 +34,7 @@ class Order:
     lease_seconds: float = 120.0
     batch: int = 8
     journal: str = ""
+    hours_later: float = 0.0
 
 
 class Sender:
@@ -76,7 +80,7 @@ class Sender:
 
 def _send(order: Order) -> None:
     from bench.sending import sabotage
-    from bench.sending.world import CLOCK, KEYS
+    from bench.sending.world import KEYS, hours_later
     from notices.journal import Journal
     from notices.send import Options, send_due
     from notices.state import open_state
@@ -99,7 +103,7 @@ def _send(order: Order) -> None:
     )
     engine = open_state(order.url)
     relay = Relay("smtp", "127.0.0.1", order.port)
-    asyncio.run(send_due(engine, KEYS, relay, CLOCK, lambda _ids: {}, options))
+    asyncio.run(send_due(engine, KEYS, relay, hours_later(order.hours_later), lambda _ids: {}, options))
     engine.dispose()
 
 
