@@ -7,7 +7,7 @@ ever taken for a template or a format.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import partial
 from types import MappingProxyType
 from typing import Any
@@ -67,10 +67,11 @@ def compose(
             f"the evidence of a {kind} notice cannot be told: {type(error).__name__} {error}"
         ) from error
     shape = "digest" if kind == DIGEST else "order"
+    placed = {field.name: getattr(said, field.name) for field in fields(Card)}
     return Composed(
         subject=said.subject,
-        text=words.render(f"{shape}.txt.j2", card=said),
-        html=words.render(f"{shape}.html.j2", card=said),
+        text=words.render(f"{shape}.txt.j2", **placed),
+        html=words.render(f"{shape}.html.j2", **placed),
     )
 
 

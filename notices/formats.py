@@ -6,7 +6,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -15,6 +15,7 @@ from babel.dates import format_date, format_datetime, get_timezone_name, match_s
 from babel.numbers import format_currency, format_decimal, format_percent
 
 MAX_NAME = 80
+KEPT = 8192  # formatted values of a kind
 COMMON_ERA = "ค.ศ."
 _INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}  # controls, direction marks, line separators
 _LIVE = re.compile(r"(?i)(://|www\.|=\?|\?=)")  # links, and the marks of an encoded word in a header
@@ -40,13 +41,10 @@ class Formats:
 
     def number(self, value: float) -> Number:
         """At most one decimal: more would claim a precision that no forecast has."""
-        shown = round(float(value), 1)
-        return Number(
-            int(shown) if shown == int(shown) else shown, format_decimal(shown, "#,##0.#", locale=self.locale)
-        )
+        return _number(self.locale, round(float(value), 1))
 
     def percent(self, share: float) -> str:
-        return str(format_percent(share, "0%", locale=self.locale))
+        return _percent(self.locale, round(share, 4))
 
     def money(self, value: float, currency: str | None) -> str:
         """Whole units: what is at risk is an estimate."""
@@ -57,20 +55,15 @@ class Formats:
 
     def day(self, value: str) -> str:
         """``May 3`` for an ISO date, or for a moment as the day it falls on where the recipient is."""
-        return str(format_date(self.as_date(value), _pattern(str(self.locale), "MMMd"), locale=self.locale))
+        return _date(self.locale, self.as_date(value), "MMMd")
 
     def long_day(self, value: str) -> str:
         """``Thu, May 3``."""
-        return str(format_date(self.as_date(value), _pattern(str(self.locale), "MMMEd"), locale=self.locale))
+        return _date(self.locale, self.as_date(value), "MMMEd")
 
     def moment(self, value: str) -> str:
         """``May 3, 2018, 9:15 PM, Brasilia Time``."""
-        moment = _aware(value).astimezone(self.zone)
-        said = format_datetime(moment, "medium", tzinfo=self.zone, locale=self.locale)
-        said = re.sub(r"([:.]\d\d)[:.]00(?=\D|$)", r"\1", str(said))  # seconds say nothing here
-        if self.locale.language == "th":  # Thais count other years; which are meant is said
-            said = re.sub(r"(\d{4})", f"{COMMON_ERA} \\1", said, count=1)
-        return f"{said}, {_zone_name(str(self.locale), self.zone.key)}"
+        return _moment(self.locale, self.zone.key, _aware(value).astimezone(UTC))
 
     def as_date(self, value: str) -> date:
         """The calendar day; a bare date stays what it is, in every zone."""
@@ -94,20 +87,49 @@ class Formats:
 
 def name(value: str) -> str:
     """Text from data as short text in one line: no controls, no direction marks, nothing that a mailer makes a link."""
-    kept = "".join(" " if unicodedata.category(sign) in _INVISIBLE else sign for sign in value)
-    flat = _LIVE.sub(lambda found: " ".join(found[0]), " ".join(kept.split()))
+    if not (value.isascii() and value.isprintable()):  # most names are, and looking at each sign is slow
+        value = "".join(" " if unicodedata.category(sign) in _INVISIBLE else sign for sign in value)
+    flat = _LIVE.sub(lambda found: " ".join(found[0]), " ".join(value.split()))
     return flat if len(flat) <= MAX_NAME else flat[: MAX_NAME - 1].rstrip() + "…"
 
 
+# Babel looks its patterns up anew for every value; the messages of a day say the same days and small numbers.
+
+
+@lru_cache(KEPT)
+def _number(locale: Locale, shown: float) -> Number:
+    text = format_decimal(shown, "#,##0.#", locale=locale)
+    return Number(int(shown) if shown == int(shown) else shown, text)
+
+
+@lru_cache(KEPT)
+def _percent(locale: Locale, share: float) -> str:
+    return str(format_percent(share, "0%", locale=locale))
+
+
+@lru_cache(KEPT)
+def _date(locale: Locale, day: date, skeleton: str) -> str:
+    return str(format_date(day, _pattern(locale, skeleton), locale=locale))
+
+
+@lru_cache(KEPT)
+def _moment(locale: Locale, zone: str, moment: datetime) -> str:
+    said = format_datetime(moment, "medium", tzinfo=ZoneInfo(zone), locale=locale)
+    said = re.sub(r"([:.]\d\d)[:.]00(?=\D|$)", r"\1", str(said))  # seconds say nothing here
+    if locale.language == "th":  # Thais count other years; which are meant is said
+        said = re.sub(r"(\d{4})", f"{COMMON_ERA} \\1", said, count=1)
+    return f"{said}, {_zone_name(locale, zone)}"
+
+
 @cache
-def _pattern(locale: str, skeleton: str) -> str:
+def _pattern(locale: Locale, skeleton: str) -> str:
     """The locale's pattern for a skeleton of fields; finding it is slow, and the same for every message."""
-    patterns = Locale.parse(locale).datetime_skeletons
+    patterns = locale.datetime_skeletons
     return str(patterns[skeleton if skeleton in patterns else match_skeleton(skeleton, patterns)])
 
 
 @cache
-def _zone_name(locale: str, zone: str) -> str:
+def _zone_name(locale: Locale, zone: str) -> str:
     return str(get_timezone_name(ZoneInfo(zone), width="long", zone_variant="generic", locale=locale))
 
 

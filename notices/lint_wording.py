@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import fields
 from types import MappingProxyType
 from typing import Any
 
 from jinja2 import Environment, TemplateSyntaxError, meta
 from jinja2.exceptions import TemplateError
 
+from notices.card import Card
 from notices.catalog import Catalog
 from notices.compose import DIGEST, REFERENCE
 from notices.lint import Finding
@@ -22,6 +24,7 @@ _WINDOW = re.compile(r"_(\d+)d(?:_|\}|$)")
 _LIVE = re.compile(r"[<>]|https?:|www\.|\{\{|\{%|%\(")
 _SHOUT = re.compile(r"[!！]|(?<![\w{])[A-Z]{4,}(?![\w}])")
 _EDGE = re.compile(r"^\s|\s$|\s\s")
+PLACED = frozenset(field.name for field in fields(Card))  # what a template may place
 _LEAST_WORDS = 3  # shorter phrases may well be the same in two languages
 SCRIPTS: Mapping[str, str] = MappingProxyType({"zh": "\u4e00-\u9fff", "th": "\u0e00-\u0e7f"})
 # Reasons that only sellers and the console read: they may speak of chances, discounts and sales events.
@@ -101,7 +104,7 @@ def _template(text: str) -> Iterator[tuple[str, str]]:
     """A template places what the card says and adds no word, number, picture or link of its own."""
     try:
         tree = Environment(autoescape=True).parse(text)
-        unknown = meta.find_undeclared_variables(tree) - {"card"}
+        unknown = meta.find_undeclared_variables(tree) - PLACED
     except (TemplateSyntaxError, TemplateError) as error:
         yield "unreadable", str(error)
         return

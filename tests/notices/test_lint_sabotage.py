@@ -83,17 +83,17 @@ WORDING_FAULTS: dict[str, tuple[str, Callable[[Texts], Texts]]] = {
     "a seller's standing": ("hidden", says(EN, "order.why_told", "The seller's rating is low.")),
     "markup in a sentence": ("live", says(EN, "order.reach", "Reply <b>now</b> to this message.")),
     "a link in a sentence": ("live", says(EN, "order.reach", "Go to http://elsewhere.example to ask.")),
-    "a template in a sentence": ("live", says(EN, "order.reach", "Reply {{ card.links }} to us.")),
+    "a template in a sentence": ("live", says(EN, "order.reach", "Reply {{ links }} to us.")),
     "a stray space": ("spaces", says(EN, "order.action", "See what we know now ")),
     "a file that is no JSON": ("unreadable", lambda texts: {**texts, VI: texts[VI][:-5]}),
-    "a word in a template": ("words", template(HTML, "<p>{{ card.greeting }}</p>", "<p>Dear customer</p>")),
-    "a word in an expression": ("words", template(TEXT, "{{ card.next }}", "{{ card.next or 'Relax' }}")),
+    "a word in a template": ("words", template(HTML, "<p>{{ greeting }}</p>", "<p>Dear customer</p>")),
+    "a word in an expression": ("words", template(TEXT, "{{ next }}", "{{ next or 'Relax' }}")),
     "a picture": ("remote", template(HTML, '<p class="brand">', '<img src="cid:x"><p class="brand">')),
     "a counting pixel": ("remote", template(HTML, "</body>", '<img src="https://t.example/p.gif" width="1"></body>')),
     "a style from elsewhere": ("remote", template(HTML, "body { margin: 0;", "body { background: url(//x.example/a);")),
-    "escaping is off": ("unescaped", template(HTML, "{{ card.next }}", "{{ card.next | safe }}")),
-    "a template that knows more than the card": ("unknown", template(HTML, "{{ card.next }}", "{{ evidence }}")),
-    "a template that does not parse": ("unreadable", template(HTML, "{% if card.reasons %}", "{% if %}")),
+    "escaping is off": ("unescaped", template(HTML, "{{ next }}", "{{ next | safe }}")),
+    "a template that knows more than the card": ("unknown", template(HTML, "{{ next }}", "{{ evidence }}")),
+    "a template that does not parse": ("unreadable", template(HTML, "{% if reasons %}", "{% if %}")),
 }  # fmt: skip
 
 
