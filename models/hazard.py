@@ -29,19 +29,20 @@ EDGES = np.array([*range(30), 30, 35, 40, 45, 50, 55, 60], dtype=np.float64)
 CLOCK = ("stretch_from_days", "stretch_days", "stretch_weekday", "stretch_slack_days")
 WEEKDAY = "as_of_weekday_code"
 MOST_ROWS = 40_000  # subject rows to learn from; each becomes about a dozen lines
-ROUNDS = 150
+ROUNDS = 100
+MAX_BIN = 32  # finer bins cost half as much again and ranked no better on Olist
 FLOOR = 1e-6
 DAY_SECONDS = 86_400
 SETTINGS = {
     "objective": "binary:logistic",
     "tree_method": "hist",
-    "max_bin": 128,
-    "learning_rate": 0.08,
-    "max_depth": 6,
+    "max_bin": MAX_BIN,
+    "learning_rate": 0.12,
+    "max_depth": 5,
     "min_child_weight": 50,
     "reg_lambda": 5,
     "subsample": 0.7,
-    "colsample_bytree": 0.4,
+    "colsample_bytree": 0.25,
     "nthread": 2,
 }
 
@@ -70,7 +71,9 @@ class Hazard:
             if not len(rows):
                 break
             lines = _lines(matrix[rows], self.features, self.deadline, np.full(len(rows), start), end - start)
-            ends = np.clip(self.booster.predict(_data(lines, self.features)), FLOOR, 1 - FLOOR)
+            ends = np.clip(
+                self.booster.predict(xgb.DMatrix(lines, feature_names=[*self.features, *CLOCK])), FLOOR, 1 - FLOOR
+            )
             part = np.minimum((left[rows] - start) / (end - start), 1.0)
             log_open[rows] += part * np.log1p(-ends)
         still_open = np.clip(np.exp(log_open), FLOOR, 1 - FLOOR)
@@ -97,7 +100,8 @@ def fit(
     row, start, width, ended = _stretches(rows, known_before)
     lines = _lines(matrix[row], features, deadline, start, width)
     weight = rows["weight"].to_numpy(np.float64)[row]
-    data = _data(lines, features, label=ended, weight=weight / weight.mean())
+    names = [*features, *CLOCK]
+    data = xgb.DMatrix(lines, label=ended, weight=weight / weight.mean(), feature_names=names)
     return Hazard(features, deadline, xgb.train({**SETTINGS, "seed": seed}, data, num_boost_round=ROUNDS))
 
 
@@ -123,9 +127,3 @@ def _lines(matrix: Matrix, features: tuple[str, ...], deadline: str, start: Arra
     left = matrix[:, features.index(deadline)]
     clock = (start, np.broadcast_to(width, start.shape), (weekday + start) % 7, left - start)
     return np.column_stack([matrix, *clock]).astype(np.float32)
-
-
-def _data(
-    lines: Matrix, features: tuple[str, ...], label: Array | None = None, weight: Array | None = None
-) -> xgb.DMatrix:
-    return xgb.DMatrix(lines, label=label, weight=weight, feature_names=[*features, *CLOCK])
