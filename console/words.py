@@ -85,10 +85,11 @@ STEPS = {
     "score": Word("Score", "Gives every open order and SKU a chance, or abstains."),
     "decide": Word("Decide", "One row with a reason for every candidate; plans the notices."),
     "send": Word("Send", "Hands the planned notices to the relay."),
+    "learn": Word("Learn", "Notes which cases came true; pauses a kind that lost its precision."),
     "train": Word("Train", "Fits a new model and keeps it only when it is better."),
     "rebuild": Word("Rebuild", "Runs past days again; sends nothing."),
 }
-STEP_ORDER = ("ingest", "build_features", "score", "decide", "send", "train", "rebuild")
+STEP_ORDER = ("ingest", "build_features", "score", "decide", "send", "learn", "train", "rebuild")
 
 STATUSES = {
     "running": Word("Running", "It has started and not ended yet.", "wait"),

@@ -4,12 +4,13 @@
 earlier day that was ingested and never decided.
 
 **What it does** builds the features as they were known when the day ended, scores open orders and stock, explains the
-candidates, decides about each one with a reason, plans the notices, and sends what is due.
+candidates, decides about each one with a reason, plans the notices, sends what is due, and notes what came true.
 
 **When it is red**
 - `score_…` held: the features are outside their bounds. Nothing was scored; look at the Data Docs.
 - `decide` held: the volume breaker or the kill switch. The notices wait in the console for a person.
 - `send` failed: the relay does not answer. Nothing is lost: what was not accepted is ready and goes with the next run.
+- `learn` failed: no outcome was noted; nothing that is sent depends on it today.
 
 Nobody is told twice: any task may be run again at any time.
 """
@@ -62,7 +63,7 @@ def predict_and_notify() -> None:
     # A target that the source cannot feed is skipped; the others are decided all the same.
     decided = step.override(task_id="decide", trigger_rule="none_failed_min_one_success")("decide", todo)
     sent = step.override(task_id="send")("send", todo)
-    scored >> decided >> sent
+    scored >> decided >> sent >> step.override(task_id="learn")("learn", todo)
 
 
 predict_and_notify()

@@ -48,4 +48,5 @@ def plan() -> list[tuple[str, str | None]]:
         *(("score", target) for target in TARGET_NAMES),
         ("decide", None),
         ("send", None),
+        ("learn", None),
     ]
