@@ -5,9 +5,12 @@ Read as it was known at the candidate's moment and never later, so that a replay
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -16,6 +19,8 @@ from pyspark.sql import DataFrame
 from jobs import evidence_orders, evidence_series
 from lake.store import Lake
 from models.target import TargetSpec
+
+DIGEST_LENGTH = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,3 +70,14 @@ def iso(moment: datetime | pd.Timestamp | None) -> str | None:
     if moment is None or pd.isna(moment):
         return None
     return pd.Timestamp(moment).tz_convert("UTC").isoformat()
+
+
+@cache
+def code_version() -> str:
+    """A digest over the code that makes evidence out of tables: features, models, and these files."""
+    root = Path(__file__).parents[1]
+    files = [*(root / "features").glob("*.py"), *(root / "models").rglob("*.py"), *(root / "jobs").glob("evidence*.py")]
+    digest = hashlib.sha256()
+    for file in sorted(files):
+        digest.update(file.relative_to(root).as_posix().encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()[:DIGEST_LENGTH]

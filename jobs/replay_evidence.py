@@ -14,7 +14,7 @@ import pyarrow as pa
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
-from jobs import decide, score
+from jobs import decide, evidence, score
 from lake.store import Lake, as_of
 from models import frames, target
 from models.model import ModelRefused
@@ -27,20 +27,29 @@ CLOSE = 1e-9  # sums of doubles in another order differ in the last digits
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """A scoring run: ``versions`` of every table that it read and wrote, with ``model`` and ``model_digest``."""
+    """A scoring run: ``versions`` of every table that it read and wrote, ``model``, its digest and ``code``."""
 
     run_id: str
     versions: Mapping[str, Any]
 
     @property
     def tables(self) -> dict[str, int]:
-        return {name: int(version) for name, version in self.versions.items() if not name.startswith("model")}
+        return {name: version for name, version in self.versions.items() if isinstance(version, int)}
 
     def words(self) -> str:
         """The versions in one line."""
         tables = ", ".join(f"{name} {version}" for name, version in sorted(self.tables.items()))
         digest = str(self.versions.get("model_digest", ""))[:12]
-        return f"tables {tables}; model {self.versions.get('model')} ({digest})"
+        code = self.versions.get("code")
+        return f"tables {tables}; model {self.versions.get('model')} ({digest}); code of evidence {code}"
+
+    def suspects(self) -> list[str]:
+        """What made the evidence and is not here: the code of then."""
+        here = evidence.code_version()
+        if self.versions.get("code") == here:
+            return []
+        then = self.versions.get("code")
+        return [f"missing: the code that makes evidence, {then}; here is {here}. Run replay from the release of then"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +59,7 @@ class Rebuilt:
     evidence: Mapping[Subject, Mapping[str, Any]]
     trouble: str = ""
     words: str = ""
+    suspects: Sequence[str] = ()
     differing: Mapping[Subject, str] = field(default_factory=dict)
 
 
@@ -68,7 +78,8 @@ def rebuild(
     except (RegistryError, ModelRefused) as error:
         return Rebuilt({}, f"missing: model {origin.versions.get('model')} of {kind}: {error}", origin.words())
     differing = _features(then, spec, day, subjects)
-    return Rebuilt(_records(then, spec, day, served, subjects), "", origin.words(), differing)
+    found = _records(then, spec, day, served, subjects)
+    return Rebuilt(found, "", origin.words(), origin.suspects(), differing)
 
 
 def _readable(lake: Lake, name: str, version: int) -> bool:

@@ -51,6 +51,8 @@ def compare(
     recorded = notice["evidence"]
     made = recorded.get(MADE_WITH) or {}
     evidence, troubles = _evidence(recorded, rebuilt, before)
+    if troubles:
+        troubles.extend(rebuilt.suspects)
     made_from = (
         f"{rebuilt.words or 'versions unknown'}; wording {made.get('wording')}, code {made.get('code')}, "
         f"policy {made.get('policy')}"

@@ -87,6 +87,7 @@ def run(lake: Lake, spec: TargetSpec, day: date, served: Served, *, docs: Path, 
         f"candidates_{spec.name}": written,
         "model": served.version,
         "model_digest": served.digest,
+        "code": evidence.code_version(),
     }
     return StepReport("done", message, counts, versions)
 

@@ -29,7 +29,7 @@ ORDER_FACTS = frozenset({
 # What stands on a seller's own stock list. Other sellers' stock does not.
 STOCK_FIELDS = frozenset({
     "sku_id", "category", "as_of", "probability", "on_hand", "units_per_day", "expected_date", "order_by", "quantity",
-    "value_at_risk", "currency", "open_inbound", "expected_at",
+    "value_at_risk", "currency", "open_inbound", "expected_at", "stage",
 })  # fmt: skip
 OTHERS = ("sku_", "category_", "platform_")
 
@@ -107,7 +107,8 @@ def sayable(evidence: Mapping[str, Any], formats: Formats, names: Iterable[str] 
     _collect(evidence, "", formats, found)
     if "lines" in evidence:
         count = len(evidence["lines"])
-        for number in (count, max(count - 20, 0)):  # how many there are, and how many had no room
+        own = sum(1 for line in evidence["lines"] if "stage" not in line)
+        for number in (count, own, max(count - 20, 0)):  # how many there are, and how many had no room
             found.numbers.add(str(formats.number(number)))
     record = evidence.get("track_record")
     if record:

@@ -13,6 +13,7 @@ from notices.topics import TOPICS, Topic
 
 MAX_ITEMS = 3
 MAX_REASONS = 3
+ENDED = DELIVERED | {"lost", "returned"}  # the carrier's word is the reason
 AGAIN = frozenset({"all_clear", "correction"})  # stages that answer an earlier message
 
 
@@ -116,7 +117,7 @@ def _reasons(kind: str, stage: str, evidence: Mapping[str, Any], voice: Voice) -
         tone = state if state in DELIVERED else topic.all_clear(evidence)
         return (voice.first_of((f"{kind}.all_clear.reason.{tone}", f"situation.{state}.reason")),)
     told = [reason for reason in evidence.get("reasons") or () if reason.get("code") in topic.reasons]
-    said = [_sentence(reason, topic, voice) for reason in told] if state not in DELIVERED else []
+    said = [_sentence(reason, topic, voice) for reason in told] if state not in ENDED else []
     found = tuple(dict.fromkeys(sentence for sentence in said if sentence))
     return found[:MAX_REASONS] or (voice.catalog.text(f"situation.{state}.reason"),)
 

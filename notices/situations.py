@@ -29,13 +29,16 @@ def situation(evidence: Mapping[str, Any]) -> str:
 
 
 def lateness(evidence: Mapping[str, Any]) -> str:
-    """How sure the words about a late delivery are: late already, likely, or may.
+    """How sure the words about a late delivery are: late already, likely, may, or ended as the carrier says.
 
     Raises ValueError without a promise: nothing can be later than what was never promised.
     """
     if not evidence.get("promised_at"):
         raise ValueError("there is no promised_at that a delivery could be later than")
-    if situation(evidence) in {"overdue", "delivered_late"} or _is_past(evidence):
+    state = situation(evidence)
+    if state in {"lost", "returned", *DELIVERED}:
+        return state  # the carrier's word says more than an estimate
+    if datetime.fromisoformat(evidence["promised_at"]) < datetime.fromisoformat(evidence["as_of"]):
         return "late"
     probability = evidence.get("probability")
     return "likely" if probability is not None and probability >= LIKELY else "may"
@@ -68,11 +71,6 @@ def window_words(window: Mapping[str, str | None] | None, as_of: str) -> tuple[s
     if has_begun:
         return "by", {"last": last}
     return "between", {"first": first, "last": last}
-
-
-def _is_past(evidence: Mapping[str, Any]) -> bool:
-    promised = _moment(evidence.get("promised_at"))
-    return promised is not None and promised < datetime.fromisoformat(evidence["as_of"])
 
 
 def _moment(value: str | None) -> datetime | None:

@@ -16,7 +16,7 @@ COLUMNS = (
 )  # fmt: skip
 DATES = frozenset({"expected_date", "order_by"})
 SETTLED = frozenset({"all_clear", "correction"})
-SETTLED_COLUMNS = ("expected_date", "on_hand", "units_per_day", "open_inbound")
+CLEARED_COLUMNS = ("on_hand", "units_per_day", "open_inbound")  # what was feared is no longer said
 
 
 def card(kind: str, stage: str, evidence: Mapping[str, Any], voice: Voice, links: Links) -> Card:
@@ -28,7 +28,8 @@ def card(kind: str, stage: str, evidence: Mapping[str, Any], voice: Voice, links
     say = voice.catalog.text
     lines: Sequence[Mapping[str, Any]] = evidence["lines"]
     shown = lines if voice.whole else lines[:MAX_LINES]
-    count = voice.formats.number(len(lines))
+    at_stage = [line for line in lines if line.get("stage", stage) == stage]
+    count = voice.formats.number(len(at_stage) or len(lines))
     heading, chart = _chart(stage, shown, voice)
     return Card(
         **voice.frame(evidence, links),
@@ -51,7 +52,7 @@ def card(kind: str, stage: str, evidence: Mapping[str, Any], voice: Voice, links
 
 
 def _row(line: Mapping[str, Any], stage: str, voice: Voice) -> Row:
-    columns = SETTLED_COLUMNS if stage in SETTLED else COLUMNS
+    columns = CLEARED_COLUMNS if stage == "all_clear" else COLUMNS
     return Row(name=_article(line), reason=_reason(line, stage, voice), cells=tuple(_cells(line, columns, voice)))
 
 

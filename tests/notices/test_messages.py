@@ -99,6 +99,13 @@ def test_these_messages_lead_with_what_is_so_with_the_order() -> None:
     }
 
 
+def test_the_carriers_word_leads_where_it_has_one() -> None:
+    lost = written("late_delivery", "heads_up", ORDERS["lost"], "en")
+    assert lost.subject == "The parcel of order o16800000001 was reported lost"
+    assert "- The carrier reported the parcel as lost.\n" in lost.text
+    assert "days are left" not in lost.text
+
+
 def test_reasons_that_are_not_on_an_order_page_are_not_told() -> None:
     others = [reason(code, x=7.0) for code in ("seller", "payment", "buyer", "contact")]
     text = text_of("late_delivery", "heads_up", order(reasons=others))
@@ -139,6 +146,7 @@ def test_a_digest_says_dates_inbound_and_how_often_we_were_right() -> None:
     text = text_of("stock_out", "heads_up", DIGESTS["inbound"])
     for line in ("Runs out: Mar 5", "Order by: Mar 3", "Order: 40", "On its way: 30, expected Mar 9",
                  "On its way: 3, no date known", "At risk: R$950", "No longer at risk of running out.",
+                 "2 of your articles may run out of stock",
                  "Of our last 10 reminders to you, 8 came true and 2 did not."):  # fmt: skip
         assert line in text
     assert "Of our last 1 reminder to you, 1 came true" in text_of("stock_out", "heads_up", DIGESTS["one reminder"])
