@@ -8,14 +8,16 @@ from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pandas as pd
 import pyarrow as pa
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
+from pyspark.errors import PySparkException
 
 from jobs import decide, evidence, score
-from lake.store import Lake, as_of
+from lake.store import Lake, LakeError, as_of
 from models import frames, target
 from models.model import ModelRefused
 from models.registry import Registry, RegistryError, Served
@@ -69,26 +71,35 @@ def rebuild(
     """The evidence of these subjects as the scoring run made it. Never raises for what is missing: it says so."""
     spec = target.spec(kind)
     then = Lake(lake.root, lake.spark, pinned=origin.tables)
-    gone = [name for name, version in origin.tables.items() if not _readable(then, name, version)]
-    if gone:
-        missing = ", ".join(f"{name} version {origin.tables[name]}" for name in gone)
-        return Rebuilt({}, f"missing: {missing}. Restore the lake from a backup of that time", origin.words())
+    faults = [fault for name, version in origin.tables.items() if (fault := _fault(then, name, version))]
+    if faults:
+        said = "; ".join(faults)
+        return Rebuilt({}, f"missing: {said}. Restore the lake from a backup of that time", origin.words())
     try:
         served = registry.past(kind, str(origin.versions.get("model")), str(origin.versions.get("model_digest")))
     except (RegistryError, ModelRefused) as error:
         return Rebuilt({}, f"missing: model {origin.versions.get('model')} of {kind}: {error}", origin.words())
-    differing = _features(then, spec, day, subjects)
-    found = _records(then, spec, day, served, subjects)
+    try:
+        differing = _features(then, spec, day, subjects)
+        found = _records(then, spec, day, served, subjects)
+    except (PySparkException, LakeError) as error:
+        return Rebuilt({}, f"missing: the tables of then cannot be read: {error}", origin.words(), origin.suspects())
     return Rebuilt(found, "", origin.words(), origin.suspects(), differing)
 
 
-def _readable(lake: Lake, name: str, version: int) -> bool:
-    """Whether the version's log and all of its files are still there."""
+def _fault(lake: Lake, name: str, version: int) -> str:
+    """What keeps a version from being read as it was written: its log or a file is gone, or a file has another size."""
     try:
-        table = DeltaTable(lake.path(name), version=version)
+        files = pa.table(DeltaTable(lake.path(name), version=version).get_add_actions()).to_pydict()
     except (DeltaError, OSError):
-        return False
-    return all(Path(uri.removeprefix("file://")).exists() for uri in table.file_uris())
+        return f"{name} version {version}"
+    for path, size in zip(files["path"], files["size_bytes"], strict=True):
+        file = Path(lake.path(name)) / unquote(path)
+        if not file.exists():
+            return f"{name} version {version}: its file {path} is gone"
+        if file.stat().st_size != size:
+            return f"{name} version {version}: its file {path} was altered after it was written"
+    return ""
 
 
 def _records(
@@ -106,13 +117,18 @@ def _records(
 
 
 def _features(lake: Lake, spec: TargetSpec, day: date, subjects: Sequence[Subject]) -> dict[Subject, str]:
-    """The first feature of each subject that the tables no longer give as it was recorded; none where all agree."""
+    """The first feature of each subject that the tables no longer give as it was recorded; none where all agree.
+
+    Features that were added or dropped since are left out: the model of then takes its own by name.
+    """
     moment = as_of(day)
-    built = frames.features_of(lake, spec, spec.subjects_at(lake, moment)).select(
-        *frames.SUBJECT_COLUMNS, *spec.features
+    recorded = lake.day(f"features_{spec.name}", day).drop("day")
+    built = frames.features_of(lake, spec, spec.subjects_at(lake, moment))
+    names = [name for name in spec.features if name in recorded.columns and name in built.columns]
+    now, then = (
+        _by_subject(rows.select(*frames.SUBJECT_COLUMNS, *names).toArrow().to_pandas(), subjects)
+        for rows in (built, recorded)
     )
-    now, then = (_by_subject(rows.toArrow().to_pandas(), subjects) for rows in
-                 (built, lake.day(f"features_{spec.name}", day).drop("day")))  # fmt: skip
     found: dict[Subject, str] = {}
     for subject in subjects:
         if subject not in now.index or subject not in then.index:
@@ -120,7 +136,7 @@ def _features(lake: Lake, spec: TargetSpec, day: date, subjects: Sequence[Subjec
                 "the tables" if subject in then.index else "the lake"
             )
             continue
-        difference = _first(then.loc[[subject]].iloc[0], now.loc[[subject]].iloc[0], spec.features)
+        difference = _first(then.loc[[subject]].iloc[0], now.loc[[subject]].iloc[0], names)
         if difference:
             found[subject] = difference
     return found
