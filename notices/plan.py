@@ -24,13 +24,14 @@ from notices.plan_rows import decision_id
 from notices.plan_rows import write as write_rows
 from notices.policy import Policy
 from notices.stages import before
-from notices.state import chunks, decisions, writing
+from notices.state import decisions, writing
 from notices.unit import Surroundings, Unit
 from notices.written import MADE_WITH, made_with, write
 
 __all__ = ["Surroundings", "counts", "lock", "plan"]
 
 UNITS_A_TRANSACTION = 200
+LIGHT = 0.05  # what a decision without a notice weighs, of one with
 PLAN_LOCK = 741_205_312  # PostgreSQL's advisory lock: one planner at a time, as SQLite's write lock gives
 STATE_OF = {"review": "PROPOSED", "held": "HELD"}  # every other decision with a notice is APPROVED
 
@@ -42,10 +43,24 @@ def plan(engine: Engine, decided: Iterable[Decision], recipients: Mapping[str, R
     and the next run with the same day writes the rest.
     """
     units = (_prepared(group, recipients, s) for group in _grouped(decided, s.policy))  # few in memory at a time
-    for chunk in chunks(units, UNITS_A_TRANSACTION):
+    for chunk in _transactions(units):
         with writing(engine) as db:
             lock(db)
             write_rows(db, chunk, recipients, s)
+
+
+def _transactions(units: Iterable[Unit]) -> Iterator[list[Unit]]:
+    """Units in groups that one transaction writes: a few hundred with a notice, or more without."""
+    group: list[Unit] = []
+    weight = 0.0
+    for unit in units:
+        group.append(unit)
+        weight += 1.0 if unit.notice is not None else LIGHT
+        if weight >= UNITS_A_TRANSACTION:
+            yield group
+            group, weight = [], 0.0
+    if group:
+        yield group
 
 
 def lock(db: Connection) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -10,18 +9,17 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, delete, select, update
 
-from notices import history, rows, told
+from notices import rows, told
 from notices.decision import CORRECTION, PLANNED, Decision, Recipient
 from notices.stages import ends_case, fact_of
-from notices.state import cases, decisions, deliveries, holdouts, notices, tellings
+from notices.state import cases, chunks, decisions, deliveries, holdouts, notices, tellings
 from notices.unit import Surroundings, Unit
 
 
 def write(db: Connection, units: Sequence[Unit], recipients: Mapping[str, Recipient], s: Surroundings) -> None:
     """One transaction's worth. What another run decided or told meanwhile wins over these units."""
-    keys_of = {decision.candidate.key for unit in units for decision in unit.decisions}
-    standing = history.decided(db, s.day, {key[0] for key in keys_of})
-    open_units = [unit for unit in units if not any(decision.candidate.key in standing for decision in unit.decisions)]
+    standing = _standing_decisions(db, units, s)
+    open_units = [unit for unit in units if not any(decision_id(one, s) in standing for one in unit.decisions)]
     there = _standing_keys(db, open_units, armed=s.armed)
     overtaken = _overtaken if s.armed else _without_notice
     open_units = [overtaken(unit) if unit.key in there else unit for unit in open_units]
@@ -37,13 +35,24 @@ def decision_id(decision: Decision, s: Surroundings) -> str:
     return s.keys.digest("decision", s.day.isoformat(), *decision.candidate.key)
 
 
+def _standing_decisions(db: Connection, units: Sequence[Unit], s: Surroundings) -> set[str]:
+    """Ids of these units' decisions that an armed run made already."""
+    found: set[str] = set()
+    for chunk in chunks(decision_id(one, s) for unit in units for one in unit.decisions):
+        query = select(decisions.c.decision_id).where(decisions.c.decision_id.in_(chunk), decisions.c.armed)
+        found.update(db.execute(query).scalars())
+    return found
+
+
 def _standing_keys(db: Connection, units: Sequence[Unit], *, armed: bool) -> set[str]:
     """Keys of notices that may not be written anew: they left or are on their way; to a rebuild, any true notice."""
-    wanted = [unit.key for unit in units if unit.key is not None]
     joined = notices.outerjoin(deliveries, deliveries.c.notice_id == notices.c.notice_id)
     stands = told.was_told() if armed else notices.c.state_reason != told.DISARMED
-    query = select(notices.c.dedupe_key).select_from(joined).where(notices.c.dedupe_key.in_(wanted), stands)
-    return set(db.execute(query).scalars())
+    query = select(notices.c.dedupe_key).select_from(joined).where(stands)
+    found: set[str] = set()
+    for chunk in chunks(unit.key for unit in units if unit.key is not None):
+        found.update(db.execute(query.where(notices.c.dedupe_key.in_(chunk))).scalars())
+    return found
 
 
 def _overtaken(unit: Unit) -> Unit:
@@ -103,7 +112,7 @@ def decision_row(decision: Decision, s: Surroundings) -> dict[str, Any]:
         "reason": decision.reason,
         "probability": candidate.probability,
         "expected_value": decision.expected_value,
-        "evidence": json.loads(json.dumps(candidate.evidence)),
+        "evidence": candidate.evidence,
         "model_version": candidate.model_version,
         "armed": s.armed,
         "decided_at": s.now,
