@@ -21,6 +21,7 @@ from notices.reasons import whole
 # What stands on an order page. A chance, another order's fate, a way of paying or a person's history does not.
 ORDER_FIELDS = frozenset({"order_id", "as_of", "promised_at", "carrier"})
 SCAN_FIELDS = frozenset({"event", "hub", "event_at"})
+ENDED_FIELDS = frozenset({"event", "at"})
 ITEM_FIELDS = frozenset({"category", "quantity"})
 ORDER_FACTS = frozenset({
     "slack_days", "ship_by", "ship_by_missed_days", "days", "last_scan_age_hours", "last_scan_age_days",
@@ -77,6 +78,7 @@ def seen(evidence: Mapping[str, Any]) -> dict[str, Any]:
         "window": evidence.get("window"),
         "before": {"window": (evidence.get("before") or {}).get("window")},
         "last_scan": {key: value for key, value in scan.items() if key in SCAN_FIELDS},
+        "ended": {key: value for key, value in (evidence.get("ended") or {}).items() if key in ENDED_FIELDS},
         "items": [
             {key: value for key, value in item.items() if key in ITEM_FIELDS} for item in evidence.get("items") or ()
         ],

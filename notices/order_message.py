@@ -8,7 +8,7 @@ from typing import Any
 from notices import reasons
 from notices.card import Card, Links, Voice, short_id
 from notices.formats import name
-from notices.situations import DELIVERED, is_with_seller, situation, window_words
+from notices.situations import DELIVERED, delivered_at, is_with_seller, situation, window_words, wrong
 from notices.topics import TOPICS, Topic
 
 MAX_ITEMS = 3
@@ -23,7 +23,7 @@ def card(kind: str, stage: str, evidence: Mapping[str, Any], voice: Voice, links
     facts: dict[str, object] = {"order": short_id(evidence["order_id"])}
     if evidence.get("promised_at"):
         facts["promised"] = voice.formats.day(evidence["promised_at"])
-    heading, window = _window(topic, state, evidence, voice)
+    heading, window = _window(stage, state, evidence, voice) if topic.shows_window or state in DELIVERED else ("", "")
     return Card(
         **voice.frame(evidence, links),
         subject=voice.first_of(_keys(kind, stage, "subject", evidence), **facts),
@@ -44,7 +44,8 @@ def card(kind: str, stage: str, evidence: Mapping[str, Any], voice: Voice, links
 def _keys(kind: str, stage: str, part: str, evidence: Mapping[str, Any]) -> tuple[str, ...]:
     """Where the sentence of a part may stand, the most special first; at last what is so with the order."""
     topic, state = TOPICS[kind], situation(evidence)
-    tone = {"heads_up": topic.heads_up, "all_clear": topic.all_clear}.get(stage, situation)(evidence)
+    tones = {"heads_up": topic.heads_up, "all_clear": topic.all_clear, "correction": wrong}
+    tone = tones.get(stage, situation)(evidence)
     tone = "delivered" if stage == "all_clear" and state in DELIVERED else tone
     return (
         f"{kind}.{stage}.{part}.{tone}",
@@ -60,12 +61,13 @@ def _next_keys(kind: str, stage: str, state: str, evidence: Mapping[str, Any]) -
     return (f"order.{stage}.next.{phase}", f"order.{stage}.next", f"{kind}.next.{phase}", f"{kind}.next")
 
 
-def _window(topic: Topic, state: str, evidence: Mapping[str, Any], voice: Voice) -> tuple[str, str]:
-    """Heading and days: when it came, or when it is expected; nothing where the topic names no day."""
+def _window(stage: str, state: str, evidence: Mapping[str, Any], voice: Voice) -> tuple[str, str]:
+    """Heading and days: when it came, or when it is expected. Nothing where there is no day to say, and no need to."""
     say = voice.catalog.text
     if state in DELIVERED:
-        return say("order.delivered_heading"), voice.formats.long_day(evidence["last_scan"]["event_at"])
-    if not topic.shows_window or state in {"lost", "returned"}:
+        return say("order.delivered_heading"), voice.formats.long_day(delivered_at(evidence))
+    how, _ = window_words(evidence.get("window"), evidence["as_of"])
+    if state in {"lost", "returned"} or (stage in AGAIN and how == "unknown"):
         return "", ""
     return say("order.window_heading"), _days(evidence.get("window"), evidence["as_of"], voice)
 
@@ -111,15 +113,25 @@ def _last_scan(scan: Mapping[str, Any] | None, voice: Voice) -> str:
 def _reasons(kind: str, stage: str, evidence: Mapping[str, Any], voice: Voice) -> tuple[str, ...]:
     """The strongest reasons in whole sentences, each said once; what is so with the order where there are none."""
     topic, state = TOPICS[kind], situation(evidence)
-    if stage == "correction":
-        return (voice.catalog.text("order.correction.reason"),)
+    if stage == "correction" and wrong(evidence) != "back":
+        return (_wrong(evidence, voice),)
     if stage == "all_clear":
         tone = state if state in DELIVERED else topic.all_clear(evidence)
         return (voice.first_of((f"{kind}.all_clear.reason.{tone}", f"situation.{state}.reason")),)
     told = [reason for reason in evidence.get("reasons") or () if reason.get("code") in topic.reasons]
     said = [_sentence(reason, topic, voice) for reason in told] if state not in ENDED else []
-    found = tuple(dict.fromkeys(sentence for sentence in said if sentence))
+    first = [voice.catalog.text("order.correction.reason.back")] if stage == "correction" else []
+    found = tuple(dict.fromkeys(sentence for sentence in [*first, *said] if sentence))
     return found[:MAX_REASONS] or (voice.catalog.text(f"situation.{state}.reason"),)
+
+
+def _wrong(evidence: Mapping[str, Any], voice: Voice) -> str:
+    say = voice.catalog.text
+    if wrong(evidence) != "happened":
+        return say("order.correction.reason")
+    ended = evidence["ended"]
+    event, at = say(f"event.{ended['event']}"), voice.formats.moment(ended["at"])
+    return say("order.correction.reason.happened", event=event, at=at)
 
 
 def _sentence(reason: Mapping[str, Any], topic: Topic, voice: Voice) -> str | None:

@@ -11,12 +11,15 @@ SITUATIONS = (
 )  # fmt: skip
 DELIVERED = frozenset({"delivered", "delivered_late"})
 LIKELY = 0.7  # chance from which words say "probably"
+JUST = timedelta(days=2)
 WIDEST = timedelta(days=21)  # a longer window is no date at all, and is not written as one
 
 
 def situation(evidence: Mapping[str, Any]) -> str:
     """The one of SITUATIONS that holds at as_of. The carrier's last word comes first, then the promise."""
     scan = evidence.get("last_scan") or {}
+    if (evidence.get("ended") or {}).get("event") == "delivered" and scan.get("event") != "delivered":
+        scan = {"event": "delivered", "event_at": evidence["ended"]["at"]}
     event, promised = scan.get("event"), _moment(evidence.get("promised_at"))
     if event in {"lost", "returned", "attempt_failed"}:
         return str(event)
@@ -48,6 +51,29 @@ def is_in_time(evidence: Mapping[str, Any]) -> bool:
     """Whether the newest window ends within the promise."""
     last, promised = _moment((evidence.get("window") or {}).get("p90")), _moment(evidence.get("promised_at"))
     return last is not None and promised is not None and last <= promised
+
+
+def delivered_at(evidence: Mapping[str, Any]) -> str:
+    """When the order came, for one of the situations DELIVERED."""
+    scan = evidence.get("last_scan") or {}
+    return str(scan["event_at"] if scan.get("event") == "delivered" else evidence["ended"]["at"])
+
+
+def was_just_scanned(evidence: Mapping[str, Any]) -> bool:
+    """Whether the parcel is under way, and a scan of the last two days says so."""
+    scanned = _moment((evidence.get("last_scan") or {}).get("event_at"))
+    if scanned is None or situation(evidence) not in {"under_way", "overdue"}:
+        return False
+    return datetime.fromisoformat(evidence["as_of"]) - scanned <= JUST
+
+
+def wrong(evidence: Mapping[str, Any]) -> str:
+    """What a correction corrects: back (an all-clear that was too early), happened (it had ended before we wrote), or
+    record (what we wrote from was wrong).
+    """
+    if evidence.get("corrects") == "all_clear":
+        return "back"
+    return "happened" if (evidence.get("ended") or {}).get("event") in {"delivered", "handed_over"} else "record"
 
 
 def is_with_seller(evidence: Mapping[str, Any]) -> bool:

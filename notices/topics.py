@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from notices.situations import is_in_time, lateness, situation
+from notices.situations import is_in_time, lateness, situation, was_just_scanned
 
 Tone = Callable[[Mapping[str, Any]], str]
 
@@ -33,7 +33,12 @@ class Topic:
 
 
 def _on_track(evidence: Mapping[str, Any]) -> str:
-    return "on_track" if is_in_time(evidence) else situation(evidence)
+    is_unlikely = (evidence.get("ended") or {}).get("closing") == "unlikely_now"
+    return "on_track" if is_in_time(evidence) or is_unlikely else situation(evidence)
+
+
+def _moving(evidence: Mapping[str, Any]) -> str:
+    return "moving" if was_just_scanned(evidence) else situation(evidence)
 
 
 # Reasons about the seller's other orders, the way of paying, the buyer's history or their messages are not on an order
@@ -43,8 +48,8 @@ LATE = frozenset({"slack", "hand_over", "not_handed_over", "scan_gap", "no_scan"
 
 TOPICS: Mapping[str, Topic] = MappingProxyType({
     "late_delivery": Topic(heads_up=lateness, all_clear=_on_track, reasons=LATE, plain_reasons=True),
-    "stalled_parcel": Topic(),
-    "lost_parcel": Topic(shows_window=False),
+    "stalled_parcel": Topic(all_clear=_moving),
+    "lost_parcel": Topic(all_clear=_moving, shows_window=False),
     "seller_cancellation": Topic(),
     "return_or_refund": Topic(),
     "dispute": Topic(),

@@ -65,6 +65,20 @@ ORDERS = {
         before=BEFORE, reasons=[reason("hub", hub_dwell_hours=98.9), reason("attempt", attempts_failed_count=2)]
     ),
     **{event: order(last_scan=scan(event), before=BEFORE) for event in EVENTS},
+    "just scanned": order(last_scan=scan("hub_in", "2026-03-01T20:00:00+00:00"), window=None),
+    "unlikely now": order(window=None, before=BEFORE, ended={"closing": "unlikely_now", "event": None, "at": None}),
+    "had come": order(
+        last_scan=scan("hub_in"),
+        before=BEFORE,
+        corrects="heads_up",
+        ended={"closing": "was_untrue", "event": "delivered", "at": "2026-02-28T13:00:00+00:00"},
+    ),
+    "was sent": order(
+        before=BEFORE,
+        corrects="update",
+        ended={"closing": "was_untrue", "event": "handed_over", "at": "2026-02-28T13:00:00+00:00"},
+    ),
+    "is back": order(before=BEFORE, corrects="all_clear"),
     "came late": order(promised_at="2026-02-26T02:59:59+00:00", last_scan=scan("delivered")),
 }
 LATE_CODES = ("slack", "hand_over", "not_handed_over", "scan_gap", "no_scan", "hub", "attempt", "route", "carrier",

@@ -121,14 +121,24 @@ def test_an_all_clear_says_what_changed_and_takes_the_earlier_message_back() -> 
     assert "Your order is expected in time again" in on_track
     assert "Our earlier estimate: Wed, Mar 4 to Sat, Mar 7" in on_track
     assert "Our earlier message about this order no longer applies." in on_track
-    assert "Your parcel is moving again" in text_of("stalled_parcel", "all_clear", order())
-    assert "Your parcel has turned up" in text_of("lost_parcel", "all_clear", order())
+    assert "Your order is expected in time again" in text_of("late_delivery", "all_clear", ORDERS["unlikely now"])
+    assert "We now expect it" not in text_of("late_delivery", "all_clear", ORDERS["unlikely now"])
+    assert "Your parcel is moving again" in text_of("stalled_parcel", "all_clear", ORDERS["just scanned"])
+    assert "Your parcel has turned up" in text_of("lost_parcel", "all_clear", ORDERS["just scanned"])
+    for kind in ("stalled_parcel", "lost_parcel", "dispute"):  # nothing is claimed that no scan says
+        assert "What we wrote to you about is settled" in text_of(kind, "all_clear", order())
 
 
-def test_a_correction_says_that_we_were_wrong() -> None:
+def test_a_correction_says_what_was_wrong() -> None:
     text = text_of("stalled_parcel", "correction", order(before=BEFORE))
     assert "We told you something wrong about your order" in text
     assert "because we wrote to you about this order before" in text
+    had_come = text_of("late_delivery", "correction", ORDERS["had come"])
+    assert "- When we wrote to you, this had already happened: delivered, Feb 28, 2026, 8:00\u202fAM" in had_come
+    assert "Delivered: Sat, Feb 28" in had_come
+    is_back = text_of("late_delivery", "correction", ORDERS["is back"])
+    assert "It is not settled after all" in is_back
+    assert "- We wrote that it was settled. By what we know now, it is not.\n- The parcel has not been" in is_back
 
 
 def test_a_digest_has_a_chart_of_money_only_where_all_of_it_is_in_one_currency() -> None:
