@@ -116,6 +116,7 @@ def forget(monkeypatch: pytest.MonkeyPatch) -> None:
     """A product that knows neither what was decided nor what was told, on a day that it takes for the newest."""
     monkeypatch.setattr(history, "decided", lambda *_args: set())
     monkeypatch.setattr(history, "newest_day", lambda _db: None)
+    monkeypatch.setattr(plan_rows, "_standing_decisions", lambda *_args: set())
     monkeypatch.setattr(plan_rows, "_standing_keys", lambda *_args, **_more: set())
     monkeypatch.setattr(told, "stages", lambda *_args: {})
     monkeypatch.setattr(told, "in_7_days", lambda *_args, **_more: {})

@@ -48,6 +48,7 @@ def test_planned_twice_is_planned_once(state: Engine) -> None:
 @pytest.mark.parametrize("breaks_at", [1, 2, 5, 9])
 def test_interrupted_anywhere_the_next_run_ends_the_same(state: Engine, monkeypatch, breaks_at: int) -> None:
     monkeypatch.setattr(plan, "UNITS_A_TRANSACTION", 7)
+    monkeypatch.setattr(plan, "LIGHT", 1.0)
     candidates = crowd(state, 60)
     commits = 0
 
