@@ -25,14 +25,18 @@ def read(lake: Lake, state: Engine, policy: Policy, day: date, at_risk: Iterable
 
     at_risk: the day's candidates: what is at risk has not ended.
     """
-    moment = datetime.combine(day + timedelta(days=1), time(0, tzinfo=UTC))
     kinds = {name: kind for name, kind in policy.kinds.items() if kind.closing_benefit > 0 and not kind.digest}
     with state.connect() as db:
         told = open_cases.told_and_open(db, kinds, day)
     if not told:
         return []
     taken = {candidate.key for candidate in at_risk}
-    told = [case for case in told if (case.kind, case.object_id, "") not in taken]
+    return of_cases(lake, [case for case in told if (case.kind, case.object_id, "") not in taken], kinds, day)
+
+
+def of_cases(lake: Lake, told: Sequence[OpenCase], kinds: Mapping[str, Kind], day: date) -> list[Candidate]:
+    """One candidate for each of these cases whose trouble is over, as known at the end of ``day``."""
+    moment = datetime.combine(day + timedelta(days=1), time(0, tzinfo=UTC))
     facts = order_facts.read(lake, [case.object_id for case in told], moment)
     unlikely = {name: _unlikely(lake, kind, day) for name, kind in kinds.items()}
     over: list[tuple[OpenCase, Ended]] = []

@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import Connection, select
@@ -20,7 +20,10 @@ from jobs.replay_evidence import Origin
 from jobs.replay_message import Verdict
 from models.registry import Registry
 from notices import state
+from notices.decision import STAGES
 from notices.keys import Keys
+from notices.open_cases import OpenCase
+from notices.policy import Policy
 from notices.state import deliveries, notices, runs, tellings
 
 SHOWN = 5
@@ -74,11 +77,16 @@ def replay(db: Connection, context: Context, found: Sequence[Mapping[str, Any]])
     keys = Keys(context.settings.secret)
     groups: dict[tuple[str, date, str | None], list[Mapping[str, Any]]] = defaultdict(list)
     origins: dict[str | None, Origin] = {}
+    scored = [notice for notice in found if "ended" not in notice["evidence"]]
     for notice in found:
+        if "ended" in notice["evidence"]:
+            yield _closing(db, context, notice, keys)
+    for notice in scored:
         origin = origin_of(db, notice)
         origins[origin.run_id if origin else None] = origin or Origin("", {})
         groups[notice["kind"], notice["day"], origin.run_id if origin else None].append(notice)
-    registry = Registry(context.settings.mlflow_url, context.settings.home / "mlruns") if found else None
+    is_rebuilt = any(run_id is not None for _kind, _day, run_id in groups)
+    registry = Registry(context.settings.mlflow_url, context.settings.home / "mlruns") if is_rebuilt else None
     for (kind, day, run_id), members in groups.items():
         subjects = [subject for notice in members for subject in subjects_of(notice)]
         if run_id is None or registry is None:
@@ -115,9 +123,29 @@ def subjects_of(notice: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def told_before(db: Connection, notice: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """What the case's first stage told, from its own record; None for a digest, or where nothing was told before."""
+    """What the last stage before this one told, from its own record; None for a digest, or where nothing was told."""
     if not notice["case_id"]:
         return None
-    first = select(tellings.c.fact).where(tellings.c.case_id == notice["case_id"], tellings.c.stage == "heads_up")
-    fact: Mapping[str, Any] | None = db.execute(first).scalar()
-    return fact
+    earlier = STAGES[: STAGES.index(notice["stage"])]
+    query = select(tellings.c.stage, tellings.c.fact).where(
+        tellings.c.case_id == notice["case_id"], tellings.c.stage.in_(earlier)
+    )
+    facts = {row.stage: row.fact for row in db.execute(query)}
+    return next((facts[stage] for stage in reversed(earlier) if stage in facts), None)
+
+
+def _closing(db: Connection, context: Context, notice: Mapping[str, Any], keys: Keys) -> Verdict:
+    """An all-clear or a correction: no model made it, but the end of its case."""
+    evidence = notice["evidence"]
+    first = (
+        select(notices.c.evidence)
+        .select_from(tellings.join(notices, notices.c.notice_id == tellings.c.notice_id))
+        .where(tellings.c.case_id == notice["case_id"], tellings.c.stage == STAGES[0])
+    )
+    told = db.execute(first).scalar() or evidence
+    moment = datetime.fromisoformat(told["as_of"])
+    case = OpenCase(notice["kind"], notice["recipient_id"], evidence["order_id"], moment, told)
+    tables = (evidence.get("made_with") or {}).get("tables", {})
+    with open_lake(context.settings) as lake:
+        rebuilt = replay_evidence.rebuild_closing(lake, case, Policy().kinds[case.kind], notice["day"], tables)
+    return replay_message.compare(notice, rebuilt, told_before(db, notice), keys, context.settings.home)

@@ -16,12 +16,14 @@ from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 from pyspark.errors import PySparkException
 
-from jobs import decide, evidence, score
+from jobs import closings, decide, evidence, score
 from lake.store import Lake, LakeError, as_of
 from models import frames, target
 from models.model import ModelRefused
 from models.registry import Registry, RegistryError, Served
 from models.target import TargetSpec
+from notices.open_cases import OpenCase
+from notices.policy import Kind
 
 Subject = tuple[str, str]
 CLOSE = 1e-9  # sums of doubles in another order differ in the last digits
@@ -85,6 +87,20 @@ def rebuild(
     except (PySparkException, LakeError) as error:
         return Rebuilt({}, f"missing: the tables of then cannot be read: {error}", origin.words(), origin.suspects())
     return Rebuilt(found, "", origin.words(), origin.suspects(), differing)
+
+
+def rebuild_closing(lake: Lake, case: OpenCase, kind: Kind, day: date, tables: Mapping[str, int]) -> Rebuilt:
+    """The evidence of an all-clear or a correction, which come from no model: the case's ending, at these versions."""
+    words = "tables " + ", ".join(f"{name} {version}" for name, version in sorted(tables.items()))
+    then = Lake(lake.root, lake.spark, pinned=tables)
+    faults = [fault for name, version in tables.items() if (fault := _fault(then, name, version))]
+    if faults:
+        return Rebuilt({}, f"missing: {'; '.join(faults)}. Restore the lake from a backup of that time", words)
+    try:
+        found = closings.of_cases(then, [case], {kind.name: kind}, day)
+    except (PySparkException, LakeError) as error:
+        return Rebuilt({}, f"missing: the tables of then cannot be read: {error}", words)
+    return Rebuilt({(one.subject_id, ""): json.loads(json.dumps(one.evidence)) for one in found}, "", words)
 
 
 def _fault(lake: Lake, name: str, version: int) -> str:

@@ -19,7 +19,13 @@ from notices.keys import Keys, SealBroken
 from notices.wording import Wording, WordingMissing, kept
 from notices.written import MADE_WITH, code_version, house_of, reader_of, write
 
-PLANNED = (MADE_WITH, "before", "track_record", "stage")  # parts of the evidence that planning adds to a record
+PLANNED = (
+    MADE_WITH,
+    "before",
+    "corrects",
+    "track_record",
+    "stage",
+)  # parts of the evidence that planning adds to a record
 EXCERPT = 60
 PRIVATE = (b"To:", b"From:")
 
@@ -44,7 +50,7 @@ class Verdict:
 def compare(
     notice: Mapping[str, Any], rebuilt: Rebuilt, before: Mapping[str, Any] | None, keys: Keys, home: Path
 ) -> Verdict:
-    """The verdict on one notice. before: what the case's first stage told.
+    """The verdict on one notice. before: what the case's stage before this one told.
 
     home: where wordings of earlier versions are kept.
     """
