@@ -104,7 +104,7 @@ STEPS: dict[str, Step] = {
     "control": Step(
         "Change by hand what is sent: switches, pauses, the ladder, budgets, rates, held batches. All is audited.",
         "jobs.control",
-        "Example: python -m jobs.run control ladder lost_parcel 1%%   (or: stop carrier:NAME, release KIND DAY)",
+        "Example: python -m jobs.run control ladder lost_parcel 1%   (or: stop carrier:NAME, release KIND DAY)",
         needs_day="no",
         options=(
             (("action",), {"choices": ["stop", "start", "pause", "resume", "ladder", "budget", "rate", "release"]}),

@@ -321,3 +321,23 @@ def test_outcomes_are_noted_when_they_could_be_known_and_a_low_kind_is_paused(co
     report = learn.main(dataclasses.replace(context, now=now), ARMED)
     assert report.status == "done"
     assert "late_delivery" in report.message
+
+
+def test_an_article_that_ran_out_within_its_horizon_came_true(context: Context, spark) -> None:
+    lake, state = digest(context, spark, "k1", "k2"), open_state(context.settings.state_url)
+    first = DAY + timedelta(days=1)
+    for n in range(7):
+        day, at = first + timedelta(days=n), AT + timedelta(days=n, hours=12)
+        share = {"k1": 0.2 if n == 3 else 1.0, "k2": 1.0}
+        rows = [
+            {"seller_id": "s1", "sku_id": sku, "stock_day": day, "in_stock_share": share[sku], "on_hand": 5.0}
+            for sku in share
+        ]
+        put(lake, "stock", day, *({**row, "recorded_at": at} for row in rows))
+    spec = target.spec("stock_out")
+    assert learn.note(lake, state, spec, AT + timedelta(days=2)) == 0
+    assert learn.note(lake, state, spec, AT + timedelta(days=9)) == 2
+    with state.connect() as db:
+        query = select(cases.c.object_id, outcomes.c.value).join(outcomes, outcomes.c.case_id == cases.c.case_id)
+        assert dict(db.execute(query).all()) == {"k1": 1.0, "k2": 0.0}
+    state.dispose()
