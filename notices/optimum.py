@@ -17,6 +17,10 @@ import numpy.typing as npt
 from scipy.optimize import Bounds, LinearConstraint, linprog, milp
 from scipy.sparse import csr_matrix
 
+from notices.prices import Block, Solved, settle
+
+MANY = 20_000  # items that hang together, from which prices come first
+LARGE = 1_000  # items under one limit, from which it has a price
 WHOLE = 1e-6  # how near to 0 or 1 counts as whole; also money that is nothing
 
 Values = npt.NDArray[np.float64]
@@ -44,7 +48,11 @@ def best(values: Sequence[float], limits: Sequence[Limit]) -> set[int]:
     taken = set(range(len(values)))
     for items, inner in _parts(len(values), tight):
         taken -= set(items)
-        taken |= _by_falling_value(items, values, inner) if _is_laminar(inner) else _by_program(items, values, inner)
+        if _is_laminar(inner):
+            taken |= _by_falling_value(items, values, inner)
+        else:
+            settled = _by_prices(items, values, inner) if len(items) > MANY else None
+            taken |= _by_program(items, values, inner) if settled is None else settled
     return taken
 
 
@@ -102,34 +110,64 @@ def _by_falling_value(items: Sequence[int], values: Sequence[float], limits: Seq
     return taken
 
 
-def _by_program(items: Sequence[int], values: Sequence[float], limits: Sequence[Limit]) -> set[int]:
-    """0/1 variables for the items that can be in an optimum; one row a limit.
+def _by_prices(items: Sequence[int], values: Sequence[float], limits: Sequence[Limit]) -> set[int] | None:
+    """Where a few large limits tie many small blocks together; None where that is not so."""
+    large = [limit for limit in limits if len(limit.items) > LARGE]
+    small = [limit for limit in limits if len(limit.items) <= LARGE]
+    under: dict[int, list[int]] = {item: [] for item in items}
+    for at, limit in enumerate(large):
+        for item in limit.items:
+            under[item].append(at)
+    blocks, alone = [], set(items)
+    for members, inner in _parts(len(values), small):
+        if not _is_laminar(inner):
+            return None
+        alone -= set(members)
+        blocks.append(Block(tuple(members), tuple((frozenset(limit.items), limit.most) for limit in inner)))
+    blocks += [Block((item,), ()) for item in sorted(alone)]
 
-    The relaxation first: where its corner is whole, it is the optimum. Else what its prices prove is fixed (taking or
-    leaving it would cost more than the relaxation and a good whole set are apart), and the rest is branched on.
-    """
+    def program(asked: Sequence[int], room: Sequence[int]) -> Solved:
+        left = [Limit(limit.name, limit.items, most) for limit, most in zip(large, room, strict=True)]
+        return _solved(asked, values, [*left, *small], len(large))
+
+    return settle(values, blocks, {item: tuple(which) for item, which in under.items()},
+                  [limit.most for limit in large], program)  # fmt: skip
+
+
+def _by_program(items: Sequence[int], values: Sequence[float], limits: Sequence[Limit]) -> set[int]:
+    """The program for the items that can be in an optimum."""
     rows_of: dict[int, list[int]] = defaultdict(list)
     for row, limit in enumerate(limits):
         for item in limit.items:
             rows_of[item].append(row)
-    kept = _without_dominated(items, values, rows_of, limits)
+    return _solved(_without_dominated(items, values, rows_of, limits), values, limits, 0).taken
+
+
+def _solved(kept: Sequence[int], values: Sequence[float], limits: Sequence[Limit], priced: int) -> Solved:
+    """0/1 variables for these items, one row a limit; prices for the first so many limits.
+
+    The relaxation first: where its corner is whole, it is the optimum. Else what its prices prove is fixed (taking or
+    leaving it would cost more than the relaxation and a good whole set are apart), and the rest is branched on.
+    """
     if not kept:
-        return set()
-    rows = [row for item in kept for row in rows_of[item]]
-    columns = [column for column, item in enumerate(kept) for _ in rows_of[item]]
-    matrix = csr_matrix((np.ones(len(rows)), (rows, columns)), shape=(len(limits), len(kept)))
-    room, worth = np.array([float(limit.most) for limit in limits]), np.array([values[item] for item in kept])
+        return Solved(set(), [0.0] * priced, 0.0)
+    here = _renumbered(kept, limits)
+    rows = [row for row, limit in enumerate(here) for _ in limit.items]
+    columns = [column for limit in here for column in limit.items]
+    matrix = csr_matrix((np.ones(len(rows)), (rows, columns)), shape=(len(here), len(kept)))
+    room, worth = np.array([float(limit.most) for limit in here]), np.array([values[item] for item in kept])
     found = linprog(-worth, A_ub=matrix, b_ub=room, bounds=(0, 1), method="highs-ipm")
     if found.status != 0:
         raise NotSolved(f"the best set within the limits was not found: {found.message} Nothing was decided.")
     taken = found.x > 1 - WHOLE
     if not np.all(taken | (found.x < WHOLE)):
-        greedy = _by_falling_value(range(len(kept)), worth.tolist(), _renumbered(kept, limits))
+        greedy = _by_falling_value(range(len(kept)), worth.tolist(), here)
         apart = -found.fun - worth[sorted(greedy)].sum() + WHOLE
-        low = np.where(found.lower.marginals > apart, 0.0, np.where(found.upper.marginals < -apart, 1.0, 0.0))
+        low = np.where(found.upper.marginals < -apart, 1.0, 0.0)
         high = np.where(found.lower.marginals > apart, 0.0, 1.0)
         taken = _branched(worth, matrix, room, low, high)
-    return {item for item, is_in in zip(kept, taken, strict=True) if is_in}
+    prices = [max(0.0, -price) for price in found.ineqlin.marginals[:priced]]
+    return Solved({item for item, is_in in zip(kept, taken, strict=True) if is_in}, prices, -found.fun)
 
 
 def _renumbered(kept: Sequence[int], limits: Sequence[Limit]) -> list[Limit]:

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_decide import history, people
 
-from notices import optimum
+from notices import optimum, prices
 from notices.decide import Candidate, Decision, decide
 from notices.decision import History
 from notices.optimum import Limit, best
@@ -52,6 +52,50 @@ def test_where_the_relaxation_is_torn_the_rest_is_branched_on() -> None:
     assert best([2.0, 3.0, 4.0], ring) == {2}
     two = [*ring, *(Limit(n + 3, pair, 1) for n, pair in enumerate([(3, 4), (4, 5), (3, 5), (2, 3)]))]
     assert best([2.0, 3.0, 4.0, 9.0, 1.0, 1.0], two) == {1, 3}
+
+
+def crossing(seed: int, count: int = 600) -> tuple[list[float], list[Limit]]:
+    """Many people under two caps each, four kinds with budgets, a day, reviewers: all of them tight."""
+    dice = random.Random(seed)
+    values = [float(dice.randint(1, 9)) if seed % 3 == 0 else dice.uniform(1, 50) for _ in range(count)]
+    people_of, plain_of, kinds_of = defaultdict(list), defaultdict(list), defaultdict(list)
+    for item in range(count):
+        person, kind = dice.randrange(count // 3), dice.randrange(4)
+        people_of[person].append(item)
+        kinds_of[kind].append(item)
+        if kind:
+            plain_of[person].append(item)
+    limits = [Limit(("person", person), tuple(items), 3) for person, items in people_of.items()]
+    limits += [Limit(("plain", person), tuple(items), 2) for person, items in plain_of.items()]
+    limits += [Limit(kind, tuple(items), dice.randint(count // 40, count // 8)) for kind, items in kinds_of.items()]
+    unsure = tuple(sorted(dice.sample(range(count), count // 8)))
+    return values, [*limits, Limit("day", tuple(range(count)), count // 5), Limit("review", unsure, 7)]
+
+
+def by_prices(monkeypatch: pytest.MonkeyPatch, seed: int) -> tuple[float, float]:
+    """The value found by prices and by the program alone."""
+    values, limits = crossing(seed)
+    alone = best(values, limits)
+    with monkeypatch.context() as patch:
+        patch.setattr(optimum, "MANY", 100)
+        patch.setattr(optimum, "LARGE", 60)
+        patch.setattr(prices, "SAMPLE", 150)
+        found = best(values, limits)
+    assert all(len(found & set(limit.items)) <= limit.most for limit in limits)
+    return sum(values[item] for item in found), sum(values[item] for item in alone)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_prices_find_what_the_program_finds(monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
+    found, alone = by_prices(monkeypatch, seed)
+    assert found == pytest.approx(alone, abs=1e-5)
+
+
+def test_prices_that_prove_nothing_are_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prices, "_may_be_wrong", lambda *_args: False)
+    monkeypatch.setattr(prices, "WIDE", (0.0,))
+    found = [by_prices(monkeypatch, seed) for seed in range(6)]
+    assert any(value < alone - 1e-3 for value, alone in found)
 
 
 CASES = ["late_delivery", "lost_parcel", "dispute", "stock_out"]
