@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from notices import reasons
 from notices.catalog import Catalog
@@ -24,8 +24,7 @@ class Links:
     stop: str
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """One article of a digest: its name, why it is listed, and its cells as (column, value). Unknown cells are not
     there.
     """
@@ -35,8 +34,7 @@ class Row:
     cells: tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Bar:
+class Bar(NamedTuple):
     """One line of a chart: what it stands for, its length (0 to 100), and the value that the length shows."""
 
     name: str

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -63,13 +63,16 @@ class Catalog:
         number = getattr(count, "number", count)
         if not isinstance(number, int | float):
             raise MissingTranslation(self.name, f"{key} without a number for {found['by']}")
-        form = self.babel.plural_form(
-            number
-        )  # "other" is the form that every language has, for all that is not special
-        pattern = found.get(form, found.get("other"))
+        form = _plural_form(self.babel, number)
+        pattern = found.get(form, found.get("other"))  # the form that every language has, for all that is not special
         if pattern is None:
             raise MissingTranslation(self.name, f"{key} in the form {form}")
         return str(pattern)
+
+
+@lru_cache(4096)
+def _plural_form(locale: Locale, number: float) -> str:
+    return str(locale.plural_form(number))
 
 
 def available() -> tuple[str, ...]:

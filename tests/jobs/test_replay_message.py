@@ -162,3 +162,11 @@ def test_the_first_difference_of_two_records_has_a_path() -> None:
     assert first_difference({"a": [1, {"b": 2}]}, {"a": [1, {"b": 3}]}, "e") == "e.a[1].b: recorded 2, rebuilt 3"
     assert first_difference([1], [1, 2], "e") == "e: recorded 1, rebuilt 2 entries"
     assert first_difference({"a": 1}, {"a": 1}, "e") == ""
+
+
+def test_planned_notices_of_all_kinds_and_languages_are_the_same_again() -> None:
+    """The bench's ten thousand, in small."""
+    from bench.messages import planned_and_replayed
+
+    same, planned, _ = planned_and_replayed(96)
+    assert same == planned > 60
