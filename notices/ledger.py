@@ -6,6 +6,7 @@ Sending waits for every intent and settles every reply, but never pays one disk 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
@@ -14,6 +15,7 @@ from sqlalchemy import Connection, Engine
 
 from notices.state import writing
 
+_log = logging.getLogger(__name__)
 T = TypeVar("T")
 A = TypeVar("A")
 B = TypeVar("B")
@@ -62,7 +64,8 @@ class Ledger:
             work = [(together, item) for together, item, _ in group]
             try:
                 results = await loop.run_in_executor(self._thread, self._all, work)
-            except Exception:  # noqa: BLE001 - one bad step must not sink its neighbours: each again by itself
+            except Exception as error:  # noqa: BLE001 - one bad step must not sink its neighbours: each by itself
+                _log.warning("steps failed together, each is tried alone: %d, %s", len(work), type(error).__name__)
                 results = [await loop.run_in_executor(self._thread, self._alone, *one) for one in work]
             for (_, _, done), (value, error) in zip(group, results, strict=True):
                 if done.cancelled():

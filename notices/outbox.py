@@ -14,11 +14,13 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Insert,
     Row,
     Update,
     and_,
@@ -33,6 +35,7 @@ from sqlalchemy import (
     tuple_,
     update,
 )
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from notices.state import UtcDateTime, attempts, chunks, deliveries, notices
 
@@ -75,7 +78,12 @@ class Ending:
 
 def db_now(db: Connection, seconds: float = 0.0) -> ColumnElement[datetime]:
     """The DB's clock, moved by some seconds, as an SQL expression: the only clock that leases know."""
-    if db.dialect.name == "sqlite":
+    return _now(db.dialect.name, seconds)
+
+
+@cache
+def _now(dialect: str, seconds: float = 0.0) -> ColumnElement[datetime]:
+    if dialect == "sqlite":
         sql = f"strftime('%Y-%m-%d %H:%M:%f000', 'now', '{seconds:+.3f} seconds')"
     else:
         sql = f"(clock_timestamp() + interval '{seconds:.3f} seconds')"
@@ -162,17 +170,27 @@ def intend_all(db: Connection, claimed: Sequence[Claimed], lease_seconds: float)
     """
     if not claimed:
         return set()
-    approved = exists().where(notices.c.notice_id == deliveries.c.notice_id, notices.c.state == "APPROVED")
-    mine = tuple_(deliveries.c.delivery_id, deliveries.c.epoch).in_([(one.delivery_id, one.epoch) for one in claimed])
-    held = and_(mine, deliveries.c.state == "LEASED", deliveries.c.lease_token.in_({one.token for one in claimed}))
-    sending = update(deliveries).where(held, deliveries.c.lease_until > db_now(db), approved)
-    values = {"state": "SENDING", "tries": deliveries.c.tries + 1, "updated_at": db_now(db)}
-    changed = sending.values(**values, lease_until=db_now(db, lease_seconds)).returning(deliveries.c.delivery_id)
-    going = set(db.execute(changed).scalars())
+    held = {"ids": [(one.delivery_id, one.epoch) for one in claimed], "tokens": list({one.token for one in claimed})}
+    going = set(db.execute(_intent(db.dialect.name, lease_seconds), held).scalars())
     begun = [{"delivery_id": one.delivery_id, "epoch": one.epoch} for one in claimed if one.delivery_id in going]
     if begun:
-        db.execute(insert(attempts).values(started_at=db_now(db)), begun)
+        db.execute(_attempt_begun(db.dialect.name), begun)
     return going
+
+
+@cache
+def _intent(dialect: str, lease_seconds: float) -> ReturningUpdate[Any]:
+    approved = exists().where(notices.c.notice_id == deliveries.c.notice_id, notices.c.state == "APPROVED")
+    mine = tuple_(deliveries.c.delivery_id, deliveries.c.epoch).in_(bindparam("ids", expanding=True))
+    held = and_(mine, deliveries.c.state == "LEASED", deliveries.c.lease_token.in_(bindparam("tokens", expanding=True)))
+    sending = update(deliveries).where(held, deliveries.c.lease_until > _now(dialect), approved)
+    values = {"state": "SENDING", "tries": deliveries.c.tries + 1, "updated_at": _now(dialect)}
+    return sending.values(**values, lease_until=_now(dialect, lease_seconds)).returning(deliveries.c.delivery_id)
+
+
+@cache
+def _attempt_begun(dialect: str) -> Insert:
+    return insert(attempts).values(started_at=_now(dialect))
 
 
 def settle(db: Connection, claimed: Claimed, ending: Ending) -> None:
@@ -182,13 +200,18 @@ def settle(db: Connection, claimed: Claimed, ending: Ending) -> None:
 
 def settle_all(db: Connection, ended: Sequence[tuple[Claimed, Ending]]) -> None:
     """Record how tries ended. Anything but an acceptance counts only while this sender still holds the delivery."""
-    this = and_(attempts.c.delivery_id == bindparam("id_"), attempts.c.epoch == bindparam("epoch_"))
-    said: dict[str, Any] = {"phase": bindparam("phase_"), "code": bindparam("code_"), "reply": bindparam("reply_")}
     rows = [_bound(one, ending) for one, ending in ended]
-    db.execute(update(attempts).where(this).values(ended_at=db_now(db), **said), rows)
+    db.execute(_attempt_ended(db.dialect.name), rows)
     for result in dict.fromkeys(ending.result for _, ending in ended):
         same = [row for row, (_, ending) in zip(rows, ended, strict=True) if ending.result == result]
-        db.execute(_ending(db, result), same)
+        db.execute(_ending(db.dialect.name, result), same)
+
+
+@cache
+def _attempt_ended(dialect: str) -> Update:
+    this = and_(attempts.c.delivery_id == bindparam("id_"), attempts.c.epoch == bindparam("epoch_"))
+    said: dict[str, Any] = {"phase": bindparam("phase_"), "code": bindparam("code_"), "reply": bindparam("reply_")}
+    return update(attempts).where(this).values(ended_at=_now(dialect), **said)
 
 
 def _bound(one: Claimed, ending: Ending) -> dict[str, Any]:
@@ -198,18 +221,20 @@ def _bound(one: Claimed, ending: Ending) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _ending(db: Connection, result: str) -> Update:
+@cache
+def _ending(dialect: str, result: str) -> Update:
     """The statement for one way of ending, with the rows' values as parameters."""
     said: dict[str, Any] = {
         "last_code": bindparam("code_"),
         "last_reply": bindparam("reply_"),
         "relay": bindparam("relay_"),
     }
-    free = {"lease_token": None, "lease_until": None, "updated_at": db_now(db)}
+    free = {"lease_token": None, "lease_until": None, "updated_at": _now(dialect)}
     this = deliveries.c.delivery_id == bindparam("id_")
     if result == "accepted":
-        open_states = deliveries.c.state.not_in(["BOUNCED", "COMPLAINED"])
-        accepted = {"state": "ACCEPTED", "accepted_at": func.coalesce(deliveries.c.accepted_at, db_now(db))}
+        # two comparisons: a list cannot be part of a statement that runs for many rows
+        open_states = and_(deliveries.c.state != "BOUNCED", deliveries.c.state != "COMPLAINED")
+        accepted = {"state": "ACCEPTED", "accepted_at": func.coalesce(deliveries.c.accepted_at, _now(dialect))}
         return update(deliveries).where(this, open_states).values(**accepted, **said, **free)
     mine = and_(deliveries.c.lease_token == bindparam("token_"), deliveries.c.epoch == bindparam("epoch_"))
     held = update(deliveries).where(this, deliveries.c.state == "SENDING", mine)

@@ -45,6 +45,7 @@ class Checked:
 
     claimed: Claimed
     recipient: str
+    mime: bytes
     checked_at: float
 
     @property
@@ -84,9 +85,19 @@ class Pending:
                 return None
             await self._change(min(turns) - now if turns else None)
 
-    def done(self) -> None:
-        """One that was taken is settled."""
-        self._out -= 1
+    def take_ready(self, checked_since: float) -> Checked | None:
+        """The next one whose turn it is now, if it was checked since then; does not wait."""
+        now = elapsed()
+        if self._relay is not None and self._relay.free_at(now) > now:
+            return None
+        for one in self._waiting:
+            if one.checked_at >= checked_since and self._free_at(one.domain, now) <= now:
+                return self._taken(one, now)
+        return None
+
+    def done(self, many: int = 1) -> None:
+        """So many that were taken are settled."""
+        self._out -= many
         self._changed.set()
 
     async def room(self, few: int) -> None:

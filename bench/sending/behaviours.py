@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import ssl
 from collections import Counter
 from dataclasses import dataclass, field
@@ -16,7 +15,7 @@ from bench.sending.world import KEYS, address, hours_later, let_breakers_rest, p
 from notices.send import Options, send_due
 from notices.smtp import RELAY_CODES, Timeouts
 
-SHARE = 0.3  # of the mails that are met by the behaviour, at their first try
+EVERY = 3  # each third mail is met by the behaviour, at its first try
 ROUNDS = 12
 PATIENT = 60.0
 CONNECTIONS = 3  # how many are met by what happens before any mail
@@ -87,9 +86,8 @@ class Figures:
 
 
 def met(behaviour: Behaviour, recipient: str) -> bool:
-    """Whether this mail's first try meets the behaviour: drawn by its address."""
-    drawn = hashlib.sha256(f"{behaviour.name}|{recipient}".encode()).digest()[0] / 256
-    return behaviour.verb in UNHURT and drawn < SHARE
+    """Whether this mail's first try meets the behaviour: every third does."""
+    return behaviour.verb in UNHURT and int(recipient[1:].partition("@")[0]) % EVERY == 0
 
 
 def manner_of(behaviour: Behaviour, *, pipelines: bool) -> Manner:
@@ -97,7 +95,7 @@ def manner_of(behaviour: Behaviour, *, pipelines: bool) -> Manner:
     tried: Counter[str] = Counter()
 
     def by_mail(verb: str, recipient: str) -> str | None:
-        if verb != behaviour.verb or not met(behaviour, recipient):
+        if verb != behaviour.verb or not recipient or not met(behaviour, recipient):
             return None
         tried[recipient] += 1
         return behaviour.said if tried[recipient] == 1 or behaviour.ends == "FAILED" else None

@@ -7,7 +7,7 @@ import random
 import signal
 import time
 from collections import Counter
-from contextlib import ExitStack
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -36,7 +36,16 @@ class Figures:
     faults: dict[str, int]
 
 
-def trial(folder: Path, url: str, many: int, freezes: int, senders: int, seed: int, sabotage: str = "") -> Figures:
+def trial(
+    parents: Sequence[Sender],
+    folder: Path,
+    url: str,
+    many: int,
+    freezes: int,
+    seed: int,
+    sabotage: str = "",
+    past_lease: float = PAST_LEASE_SECONDS,
+) -> Figures:
     """Freeze one sender after the other while all send; then let them finish, and count.
 
     The relay takes its time, so that there is always something on its way.
@@ -46,16 +55,14 @@ def trial(folder: Path, url: str, many: int, freezes: int, senders: int, seed: i
     dice = random.Random(seed)  # noqa: S311 - which one to freeze is no secret
     manner = Manner(extensions=("PIPELINING",), delay=lambda verb: 0.15 if verb == "DOT" else 0.0)
     done = 0
-    with ExitStack() as stack:
-        relay, log = stack.enter_context(server.running(manner=manner))
+    with server.running(manner=manner) as (relay, log):
         order = Order(url, relay.port, lease_seconds=LEASE_SECONDS, batch=32, sabotage=sabotage)
         order = replace(order, journal=str(folder / "sent.journal"))
-        parents = [stack.enter_context(Sender()) for _ in range(senders)]
         children = {at: parent.start(order) for at, parent in enumerate(parents)}
         time.sleep(1.0)
         while done < freezes and len(log.accepted) < many * 0.95:
-            at = dice.randrange(senders)
-            done += _frozen(children[at])
+            at = dice.randrange(len(parents))
+            done += _frozen(children[at], LEASE_SECONDS + past_lease)
             time.sleep(dice.uniform(0.05, 0.4))
         for parent in parents:
             parent.ended()
@@ -72,14 +79,14 @@ def trial(folder: Path, url: str, many: int, freezes: int, senders: int, seed: i
         "copies beyond four a freeze": max(0, repeated - POOL * done),
     }
     states = dict(Counter(row.state for row in rows))
-    return Figures(senders, done, many, copies.total(), repeated, max(copies.values()), states, faults)
+    return Figures(len(parents), done, many, copies.total(), repeated, max(copies.values()), states, faults)
 
 
-def _frozen(child: int) -> int:
-    """Stop the process for longer than its lease. Returns 1; 0 where it had ended."""
+def _frozen(child: int, seconds: float) -> int:
+    """Stop the process for so long. Returns 1; 0 where it had ended."""
     try:
         os.kill(child, signal.SIGSTOP)
-        time.sleep(LEASE_SECONDS + PAST_LEASE_SECONDS)
+        time.sleep(seconds)
         os.kill(child, signal.SIGCONT)
     except ProcessLookupError:
         return 0

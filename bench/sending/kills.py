@@ -63,13 +63,20 @@ def schedule(per_point: int, at_random: int, seed: int, furthest: int = 24) -> l
 
 
 def trial(
-    folder: Path, url: str, many: int, kills: Iterable[Kill], sabotage: str = "", *, pipelines: bool = True
+    sender: Sender,
+    folder: Path,
+    url: str,
+    many: int,
+    kills: Iterable[Kill],
+    sabotage: str = "",
+    *,
+    pipelines: bool = True,
 ) -> Figures:
     """Plan ``many`` notices, kill one sender after the other, let a last one finish, and count."""
     engine = open_state(url)
     plan(engine, many)
     manner = Manner(extensions=("PIPELINING",) if pipelines else ())
-    with server.running(manner=manner) as (relay, log), Sender() as sender:
+    with server.running(manner=manner) as (relay, log):
         order = Order(url, relay.port, sabotage=sabotage, journal=str(folder / "sent.journal"))
         ended, ends = [], []
         for kill in kills:

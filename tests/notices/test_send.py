@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import subprocess
-import sys
 from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 import relay as server
@@ -43,14 +39,6 @@ async def send(state: Engine, relay: Relay, clock: Clock = CLOCK, options: Optio
 def standing(state: Engine) -> Counter[str]:
     with state.connect() as db:
         return Counter(db.execute(select(deliveries.c.state)).scalars())
-
-
-def let_leases_run_out(state: Engine) -> None:
-    """What time does to the leases of a sender that is no more."""
-    with writing(state) as db:
-        db.execute(
-            update(deliveries).where(deliveries.c.lease_until.is_not(None)).values(lease_until=outbox.db_now(db, -1.0))
-        )
 
 
 async def test_a_relay_that_is_down_opens_the_breaker_within_three_tries_and_loses_nothing(state: Engine) -> None:
@@ -203,34 +191,6 @@ async def test_two_senders_at_once_send_each_once(state: Engine, state_url: str)
     assert sum(report.counts.get("accepted", 0) for report in reports) == 60
     assert len(set(log.accepted)) == len(log.accepted) == 60
     assert standing(state) == {"ACCEPTED": 60}
-
-
-POINTS = [("claimed", 3), ("intended", 1), ("intended", 6), ("body", 4), ("replied", 1), ("replied", 7), ("settled", 5)]
-
-
-KILLS = [("sqlite", *at) for at in POINTS] + [("postgresql", *at) for at in POINTS[1::3]]
-
-
-@pytest.mark.parametrize(("state_url", "point", "nth"), KILLS, indirect=["state_url"])
-async def test_killed_at_any_point_everything_is_delivered_and_little_is_repeated(
-    state: Engine, state_url: str, point: str, nth: int
-) -> None:
-    queue(state, 12)
-    here = Path(__file__).parent
-    with server.running() as (relay, log):
-        call = [sys.executable, str(here / "killed_sender.py"), state_url, str(relay.port), point, str(nth)]
-        environment = {**os.environ, "PYTHONPATH": f"{here}:{here.parents[1]}"}
-        done = await asyncio.to_thread(subprocess.run, call, env=environment, timeout=60, check=False)
-        assert done.returncode == -9
-        let_leases_run_out(state)
-        for hours in (0, 2):
-            at = NOW + timedelta(hours=hours)
-            await send(state, relay, Clock(at, at))
-    copies = Counter(log.taken)
-    assert standing(state) == {"ACCEPTED": 12}
-    assert len(copies) == 12, "each was accepted at least once"
-    assert max(copies.values()) <= 2
-    assert sum(copies.values()) - 12 <= PATIENT.pool, "at most the transactions then open were repeated"
 
 
 async def test_an_acceptance_is_recorded_whoever_holds_the_delivery_now(state: Engine) -> None:

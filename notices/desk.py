@@ -1,0 +1,118 @@
+"""What a run asks and notes in the state DB, for many mails at once: what may go, and how it went."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection as Db
+
+from notices import breaker, history, journal, outbox, smtp
+from notices.keys import Keys
+from notices.options import Clock, Options
+from notices.outbox import Claimed, Ending
+from notices.pending import Checked
+from notices.permission import Refusal, refusals
+from notices.preferences import suppress
+from notices.smtp import Reply
+
+BACKOFF_SECONDS = 60.0
+LONGEST_BACKOFF_SECONDS = 3_600.0
+JITTER = 0.2
+UNKNOWN_MAILBOX = "5.1.1"
+LEASE_LOST = Refusal("LEASED", "the lease ran out")
+NOT_THIS_RUN = Refusal("APPROVED", "the relay's breaker is open")
+KNOWN_TO_JOURNAL = Refusal("ACCEPTED", "a relay took it before the state DB was restored")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Turn:
+    """One step of one connection: how its last mail went, and which it would send next. Either may be missing."""
+
+    item: Checked | None
+    reply: Reply | None
+    following: Checked | None
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """The questions and notes of one run. Every method runs inside the caller's writing transaction."""
+
+    keys: Keys
+    relay_name: str
+    clock: Clock
+    options: Options
+    token: str
+
+    def claim(self, db: Db, started: datetime) -> list[Claimed]:
+        """Take what is due, but for what is switched off."""
+        stopped = history.stopped_kinds(db)
+        if "*" in stopped:
+            return []
+        lease, batch = self.options.lease_seconds, self.options.batch
+        return outbox.claim(db, self.token, self.clock.until, started, batch, lease, stopped)
+
+    def verdicts(self, db: Db, claimed: Sequence[Claimed], untrue: Mapping[str, str]) -> dict[str, Refusal]:
+        """Those that may not go, by delivery id."""
+        moments = {one.delivery_id: self.clock.moment(one) for one in claimed}
+        found = refusals(db, self.keys, claimed, untrue, moments)
+        if self.options.journal is not None:
+            taken = journal.taken_before(db, [one.message_id for one in claimed])
+            found |= {one.delivery_id: KNOWN_TO_JOURNAL for one in claimed if one.message_id in taken}
+        return found
+
+    def turn(self, db: Db, turns: list[Turn]) -> list[tuple[bool, Refusal | None]]:
+        """Note how mails went, then ask every permission of the next ones and note their intents.
+
+        Returns for each turn whether the relay's breaker is open now, and why the next mail may not go (None: it may).
+        """
+        is_open = self._settle(db, [(t.item, t.reply) for t in turns if t.item is not None and t.reply is not None])
+        wanted = [t.following.claimed for t in turns if t.following is not None]
+        refused = self._intend(db, wanted) if wanted else {}
+        return [(is_open, refused.get(t.following.claimed.delivery_id) if t.following else None) for t in turns]
+
+    def _intend(self, db: Db, wanted: list[Claimed]) -> dict[str, Refusal]:
+        if breaker.open_trouble(db, self.relay_name) is not None:
+            return {one.delivery_id: NOT_THIS_RUN for one in wanted}
+        refused = self.verdicts(db, wanted, {})
+        allowed = [one for one in wanted if one.delivery_id not in refused]
+        going = outbox.intend_all(db, allowed, self.options.lease_seconds)
+        for one in wanted:
+            self.options.at_point("intending", one.delivery_id)
+        return refused | {one.delivery_id: LEASE_LOST for one in allowed if one.delivery_id not in going}
+
+    def _settle(self, db: Db, ended: list[tuple[Checked, Reply]]) -> bool:
+        if not ended:
+            return False
+        accepted = [item.claimed.message_id for item, reply in ended if reply.result == smtp.ACCEPTED]
+        if self.options.journal is not None:
+            self.options.journal.note(db, accepted)
+        outbox.settle_all(db, [(item.claimed, self._ending(item.claimed, reply)) for item, reply in ended])
+        if accepted:
+            breaker.note_success(db, self.relay_name)
+        is_open = False
+        for item, reply in ended:
+            self.options.at_point("settling", item.claimed.delivery_id)
+            if reply.result == smtp.RELAY_DOWN:
+                is_open = breaker.note_trouble(db, self.relay_name, said(reply))
+            if reply.result == smtp.REFUSED and reply.phase == "rcpt" and UNKNOWN_MAILBOX in reply.text:
+                suppress(db, self.keys, item.recipient, "unknown mailbox (5.1.1)", outbox.read_clock(db))
+        return is_open
+
+    def _ending(self, one: Claimed, reply: Reply) -> Ending:
+        result = "later" if reply.result == smtp.RELAY_DOWN else reply.result
+        again = self.clock.moment(one) + timedelta(seconds=self._backoff(one))
+        return Ending(result, reply.phase, reply.code, reply.text, again, self.relay_name)
+
+    def _backoff(self, one: Claimed) -> float:
+        """Seconds to wait: doubled with each try, moved by up to a fifth so that a queue does not come back at once."""
+        wait = min(BACKOFF_SECONDS * 2.0**one.tries, LONGEST_BACKOFF_SECONDS)
+        drawn = hashlib.sha256(f"{self.options.seed}|{one.delivery_id}|{one.tries}".encode()).digest()[0] / 255
+        return wait * (1 + JITTER * (2 * drawn - 1))
+
+
+def said(reply: Reply) -> str:
+    """A reply in one line, for people."""
+    return f"{reply.phase}: {reply.code or ''} {reply.text}".replace(":  ", ": ")
