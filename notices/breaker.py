@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, insert, select, update
 
-from notices.outbox import db_now, read_clock
+from notices.db_clock import db_now, read_clock
 from notices.state import breaker
 
 OPENS_AFTER = 3

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection as Db
 
 from notices import breaker, history, journal, outbox, smtp
+from notices.db_clock import read_clock
 from notices.keys import Keys
 from notices.options import Clock, Options
 from notices.outbox import Claimed, Ending
@@ -98,7 +99,7 @@ class Desk:
             if reply.result == smtp.RELAY_DOWN:
                 is_open = breaker.note_trouble(db, self.relay_name, said(reply))
             if reply.result == smtp.REFUSED and reply.phase == "rcpt" and UNKNOWN_MAILBOX in reply.text:
-                suppress(db, self.keys, item.recipient, "unknown mailbox (5.1.1)", outbox.read_clock(db))
+                suppress(db, self.keys, item.recipient, "unknown mailbox (5.1.1)", read_clock(db))
         return is_open
 
     def _ending(self, one: Claimed, reply: Reply) -> Ending:

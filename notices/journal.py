@@ -13,7 +13,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, insert, select, update
 
-from notices.outbox import read_clock
+from notices.db_clock import read_clock
 from notices.state import chunks, journals, sent_before
 
 

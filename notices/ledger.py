@@ -64,8 +64,8 @@ class Ledger:
             work = [(together, item) for together, item, _ in group]
             try:
                 results = await loop.run_in_executor(self._thread, self._all, work)
-            except Exception as error:  # noqa: BLE001 - one bad step must not sink its neighbours: each by itself
-                _log.warning("steps failed together, each is tried alone: %d, %s", len(work), type(error).__name__)
+            except Exception as problem:  # noqa: BLE001 - one bad step must not sink its neighbours: each by itself
+                _log.warning("steps failed together, each is tried alone: %d, %s", len(work), type(problem).__name__)
                 results = [await loop.run_in_executor(self._thread, self._alone, *one) for one in work]
             for (_, _, done), (value, error) in zip(group, results, strict=True):
                 if done.cancelled():

@@ -29,7 +29,6 @@ from sqlalchemy import (
     exists,
     func,
     insert,
-    literal_column,
     or_,
     select,
     tuple_,
@@ -37,7 +36,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.dml import ReturningUpdate
 
-from notices.state import UtcDateTime, attempts, chunks, deliveries, notices
+from notices.db_clock import db_now, now_sql
+from notices.state import attempts, chunks, deliveries, notices
 
 LEASE_SECONDS = 60.0
 MAX_UNCERTAIN = 2
@@ -74,26 +74,6 @@ class Ending:
     reply: str
     next_try_at: datetime
     relay: str
-
-
-def db_now(db: Connection, seconds: float = 0.0) -> ColumnElement[datetime]:
-    """The DB's clock, moved by some seconds, as an SQL expression: the only clock that leases know."""
-    return _now(db.dialect.name, seconds)
-
-
-@cache
-def _now(dialect: str, seconds: float = 0.0) -> ColumnElement[datetime]:
-    if dialect == "sqlite":
-        sql = f"strftime('%Y-%m-%d %H:%M:%f000', 'now', '{seconds:+.3f} seconds')"
-    else:
-        sql = f"(clock_timestamp() + interval '{seconds:.3f} seconds')"
-    return literal_column(sql, UtcDateTime())
-
-
-def read_clock(db: Connection) -> datetime:
-    """What the DB's clock says now."""
-    now: datetime = db.execute(select(db_now(db).label("now"))).scalar_one()
-    return now
 
 
 def claim(
@@ -183,14 +163,14 @@ def _intent(dialect: str, lease_seconds: float) -> ReturningUpdate[Any]:
     approved = exists().where(notices.c.notice_id == deliveries.c.notice_id, notices.c.state == "APPROVED")
     mine = tuple_(deliveries.c.delivery_id, deliveries.c.epoch).in_(bindparam("ids", expanding=True))
     held = and_(mine, deliveries.c.state == "LEASED", deliveries.c.lease_token.in_(bindparam("tokens", expanding=True)))
-    sending = update(deliveries).where(held, deliveries.c.lease_until > _now(dialect), approved)
-    values = {"state": "SENDING", "tries": deliveries.c.tries + 1, "updated_at": _now(dialect)}
-    return sending.values(**values, lease_until=_now(dialect, lease_seconds)).returning(deliveries.c.delivery_id)
+    sending = update(deliveries).where(held, deliveries.c.lease_until > now_sql(dialect), approved)
+    values = {"state": "SENDING", "tries": deliveries.c.tries + 1, "updated_at": now_sql(dialect)}
+    return sending.values(**values, lease_until=now_sql(dialect, lease_seconds)).returning(deliveries.c.delivery_id)
 
 
 @cache
 def _attempt_begun(dialect: str) -> Insert:
-    return insert(attempts).values(started_at=_now(dialect))
+    return insert(attempts).values(started_at=now_sql(dialect))
 
 
 def settle(db: Connection, claimed: Claimed, ending: Ending) -> None:
@@ -211,7 +191,7 @@ def settle_all(db: Connection, ended: Sequence[tuple[Claimed, Ending]]) -> None:
 def _attempt_ended(dialect: str) -> Update:
     this = and_(attempts.c.delivery_id == bindparam("id_"), attempts.c.epoch == bindparam("epoch_"))
     said: dict[str, Any] = {"phase": bindparam("phase_"), "code": bindparam("code_"), "reply": bindparam("reply_")}
-    return update(attempts).where(this).values(ended_at=_now(dialect), **said)
+    return update(attempts).where(this).values(ended_at=now_sql(dialect), **said)
 
 
 def _bound(one: Claimed, ending: Ending) -> dict[str, Any]:
@@ -229,12 +209,12 @@ def _ending(dialect: str, result: str) -> Update:
         "last_reply": bindparam("reply_"),
         "relay": bindparam("relay_"),
     }
-    free = {"lease_token": None, "lease_until": None, "updated_at": _now(dialect)}
+    free = {"lease_token": None, "lease_until": None, "updated_at": now_sql(dialect)}
     this = deliveries.c.delivery_id == bindparam("id_")
     if result == "accepted":
         # two comparisons: a list cannot be part of a statement that runs for many rows
         open_states = and_(deliveries.c.state != "BOUNCED", deliveries.c.state != "COMPLAINED")
-        accepted = {"state": "ACCEPTED", "accepted_at": func.coalesce(deliveries.c.accepted_at, _now(dialect))}
+        accepted = {"state": "ACCEPTED", "accepted_at": func.coalesce(deliveries.c.accepted_at, now_sql(dialect))}
         return update(deliveries).where(this, open_states).values(**accepted, **said, **free)
     mine = and_(deliveries.c.lease_token == bindparam("token_"), deliveries.c.epoch == bindparam("epoch_"))
     held = update(deliveries).where(this, deliveries.c.state == "SENDING", mine)

@@ -17,6 +17,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Engine
 
 from notices import breaker, history, outbox, smtp
+from notices.db_clock import read_clock
 from notices.desk import KNOWN_TO_JOURNAL, LEASE_LOST, NOT_THIS_RUN, Desk, Turn, said
 from notices.keys import Keys
 from notices.ledger import Ledger
@@ -82,7 +83,7 @@ class _Run:
             await self.ledger.close()
 
     async def _live(self) -> Report:
-        started = await self.ledger.commit(outbox.read_clock)
+        started = await self.ledger.commit(read_clock)
         stopped = await self.ledger.commit(history.stopped_kinds)
         trouble = await self.ledger.commit(lambda db: breaker.open_trouble(db, self.relay_name))
         self.counts["expired"] += await self.ledger.commit(lambda db: outbox.expire_notices(db, self.clock.now))
@@ -124,7 +125,7 @@ class _Run:
         """Whether another sender holds deliveries: alive, it will finish them; dead, its leases run out soon."""
         first = await self.ledger.commit(lambda db: outbox.next_foreign_lease(db, self.token))
         limit = started + timedelta(seconds=2 * self.options.lease_seconds)
-        return first is not None and await self.ledger.commit(outbox.read_clock) < limit
+        return first is not None and await self.ledger.commit(read_clock) < limit
 
     async def _checked(self, claimed: Sequence[Claimed]) -> list[Checked]:
         """Read truth and permission, close what may not go; returns what may."""

@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 from sqlalchemy import Engine, func, insert, select, update
 
 from notices import directory, outbox
+from notices.db_clock import db_now
 from notices.directory import Entry
 from notices.keys import Keys
 from notices.mime import Sender, envelope
@@ -76,13 +77,13 @@ def let_leases_run_out(engine: Engine) -> None:
     """What time does to the leases of a sender that is no more."""
     with writing(engine) as db:
         held = update(deliveries).where(deliveries.c.lease_until.is_not(None))
-        db.execute(held.values(lease_until=outbox.db_now(db, -1.0)))
+        db.execute(held.values(lease_until=db_now(db, -1.0)))
 
 
 def let_breakers_rest(engine: Engine) -> None:
     """What time does to an open breaker: the relay may be asked again."""
     with writing(engine) as db:
-        db.execute(update(breaker).where(breaker.c.state == "open").values(retry_at=outbox.db_now(db, -1.0)))
+        db.execute(update(breaker).where(breaker.c.state == "open").values(retry_at=db_now(db, -1.0)))
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from relay import DROP, only
 from sqlalchemy import Engine, func, select, update
 
 from notices import breaker, directory, outbox, preferences
+from notices.db_clock import db_now, read_clock
 from notices.planning import decide_and_plan
 from notices.send import Clock, Options, Report, send_due
 from notices.smtp import Timeouts, name_of
@@ -63,7 +64,7 @@ async def test_a_breaker_closes_with_the_first_acceptance(state: Engine) -> None
         assert report.trouble is not None
         assert report.counts["later"] == 3
         with writing(state) as db:
-            past = outbox.db_now(db, -1.0)
+            past = db_now(db, -1.0)
             db.execute(update(breaker.breaker).values(retry_at=past))
         report = await send(state, relay, LATER, one)
         assert report.counts["accepted"] == 8
@@ -196,7 +197,7 @@ async def test_two_senders_at_once_send_each_once(state: Engine, state_url: str)
 async def test_an_acceptance_is_recorded_whoever_holds_the_delivery_now(state: Engine) -> None:
     queue(state, 1)
     with writing(state) as db:
-        since = outbox.read_clock(db)
+        since = read_clock(db)
         [first] = outbox.claim(db, "first", NOW, since, 1, 0.0)
         assert not outbox.intend(db, first, 60.0), "its lease has run out"
         assert outbox.expire_leases(db) == {"uncertain": 0, "returned": 1}
@@ -213,6 +214,6 @@ async def test_an_acceptance_is_recorded_whoever_holds_the_delivery_now(state: E
 async def test_a_notice_that_a_person_holds_meanwhile_does_not_go(state: Engine) -> None:
     queue(state, 1)
     with writing(state) as db:
-        [claimed] = outbox.claim(db, "me", NOW, outbox.read_clock(db), 1, 60.0)
+        [claimed] = outbox.claim(db, "me", NOW, read_clock(db), 1, 60.0)
         db.execute(update(notices).values(state="HELD"))
         assert not outbox.intend(db, claimed, 60.0)
