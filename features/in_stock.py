@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from features import closing
 from features.history import PAST_DAYS, Flags, Floats, History, deviation, latest, mean, over
 from features.series_group import series_group
 from features.spec import Feature
@@ -48,6 +49,7 @@ FEATURES = (
     Feature("partial_share_28d", "share of the days reported, 0 to 1",
             "days that missed some selling hours without being a stock-out day", "selling hours are not measured",
             "recent_stock", 28, (0.0, 1.0)),
+    *closing.FEATURES,
 )  # fmt: skip
 
 
@@ -78,7 +80,7 @@ def compute(history: History) -> dict[str, Floats]:
         "reported_days_28d": known.sum(axis=1).astype(np.float64),
         "partial_share_28d": mean(half_out, 28),
     }
-    return values
+    return values | closing.compute(history)
 
 
 def _first(flags: Flags) -> Floats:

@@ -25,6 +25,7 @@ INBOUND_DAYS = 120  # a replenishment still open this long after it was ordered 
 PLAN_DAYS = 90  # a plan made earlier than this before its day is left out
 _ASKED, _STOCK, _PROMOTION, _SALE, _INBOUND = range(5)
 _SERIES = ("seller_id", "sku_id")
+_VALUES = ("a", "b", "c", "d", "e")
 _UNSEEN = 1 << 40  # later than any day
 
 
@@ -52,7 +53,7 @@ def _row(kind: int, day: Column, moment: Column, **values: Column) -> list[Colum
         F.lit(kind).alias("kind"),
         F.unix_date(day).cast("bigint").alias("day"),
         moment.cast("bigint").alias("moment"),
-        *[values.get(name, nothing).cast("double").alias(name) for name in ("a", "b", "c")],
+        *[values.get(name, nothing).cast("double").alias(name) for name in _VALUES],
     ]
 
 
@@ -67,7 +68,10 @@ def _stock(known: Known) -> DataFrame:
         F.col("recorded_day") >= F.date_sub("stock_day", 1)  # reported before it began: not a report
     )
     shown = F.unix_date(F.greatest("recorded_day", "stock_day")) + F.lit(1)
-    values = {"a": F.col("in_stock_share"), "b": F.col("on_hand"), "c": F.col("units_sold")}
+    values = {
+        "a": F.col("in_stock_share"), "b": F.col("on_hand"), "c": F.col("units_sold"), "d": F.col("closing_share"),
+        "e": F.col("ended_out"),
+    }  # fmt: skip
     return rows.select(_row(_STOCK, F.col("stock_day"), shown, **values))
 
 
@@ -130,11 +134,11 @@ class _Rows:
 def _compute(table: pa.Table, kernels: tuple[Kernel, ...], names: tuple[str, ...], sale_days: Ints) -> pa.Table:
     series = np.unique(key_codes(table, _SERIES), return_inverse=True)[1].astype(np.int64)
     kind = table.column("kind").to_numpy()
-    numbers = {name: table.column(name).to_numpy() for name in ("day", "moment", "a", "b", "c")}
+    numbers = {name: table.column(name).to_numpy() for name in ("day", "moment", *_VALUES)}
 
     def rows(wanted: int) -> _Rows:
         at = np.flatnonzero(kind == wanted)
-        values = {name: numbers[name][at].astype(np.float64) for name in ("a", "b", "c")}
+        values = {name: numbers[name][at].astype(np.float64) for name in _VALUES}
         return _Rows(series[at], numbers["day"][at], numbers["moment"][at], values)
 
     asked = rows(_ASKED)
@@ -165,6 +169,8 @@ def _history(asked: _Rows, stock: _Rows, promotions: _Rows, sales: _Rows, inboun
         day=asked.day,
         horizon_days=np.nan_to_num(asked.values["a"], nan=1.0).astype(np.int64),
         in_stock_share=share,
+        closing_share=np.where(is_shown, reported.values("d"), np.nan),
+        ended_out=np.where(is_shown, reported.values("e"), np.nan),
         on_hand=on_hand,
         units=units,
         discount_past=np.where(was_planned, before.values("a"), np.nan),

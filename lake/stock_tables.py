@@ -17,7 +17,13 @@ LISTINGS = Table(
         ),
         Column("active_from", "date", "first day on offer at this price"),
         Column("active_to", "date", "last day on offer", null_means="still on offer"),
-        Column("region", "string", "where it is sold: goods of one region run out together", null_means="unknown"),
+        Column(
+            "region",
+            "string",
+            "where it is sold: goods of one region run out together",
+            null_means="unknown",
+            optional=True,
+        ),
         recorded(),
     ),
     rules=(Rule("ends_after_start", "active_to >= active_from", "active_to is before active_from"),),
@@ -64,8 +70,11 @@ STOCK = Table(
             null_means="not measured",
             minimum=0,
             maximum=1,
+            optional=True,
         ),
-        Column("ended_out", "bool", "whether nothing was left when the day ended", null_means="not measured"),
+        Column(
+            "ended_out", "bool", "whether nothing was left when the day ended", null_means="not measured", optional=True
+        ),
         recorded(),
     ),
 )

@@ -10,7 +10,10 @@ RECORDED_AT = "recorded_at"
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column. ``type`` is string, int, double, bool, timestamp (UTC) or date. ``null_means`` None: never null."""
+    """One column. ``type`` is string, int, double, bool, timestamp (UTC) or date. ``null_means`` None: never null.
+
+    optional: a file may leave the whole column out, which means null on every row.
+    """
 
     name: str
     type: str
@@ -20,6 +23,7 @@ class Column:
     allowed: tuple[str, ...] = ()
     minimum: float | None = None
     maximum: float | None = None
+    optional: bool = False
 
     @property
     def nullable(self) -> bool:

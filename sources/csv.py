@@ -117,6 +117,8 @@ class CsvSource:
         )
         for part in files.rows(path, table.name, shown):
             columns = {name: part.columns[own] for name, own in names.items()}
+            nothing = pa.nulls(len(part.numbers))
+            columns |= {name: nothing for name in table.column_names if name not in columns}  # optional ones
             rows = conformer.conform(RawRows(shown, columns, part.numbers, part.broken))
             known = rows[PARTITION]
             inside = pc.and_(pc.greater_equal(known, pa.scalar(first)), pc.less_equal(known, pa.scalar(last)))
@@ -125,10 +127,15 @@ class CsvSource:
                 yield Delivery(table.name, kept.cast(delivered_schema(table)))
 
     def _columns(self, table: Table, path: Path) -> dict[str, str]:
-        """The contract's column -> the file's column. Raises SourceError naming every column that is not there."""
+        """The contract's column -> the file's column; an optional one that is not there is left out.
+
+        Raises SourceError naming every other column that is not there.
+        """
         found = files.header(path, table.name, self._shown(path))
         renamed = self._settings.columns.get(table.name, {})
         names = {name: renamed.get(name, name) for name in table.column_names}
+        optional = {column.name for column in table.columns if column.optional} - set(renamed)
+        names = {name: own for name, own in names.items() if own in found or name not in optional}
         absent = [own for own in names.values() if own not in found]
         if absent:
             raise SourceError(

@@ -22,6 +22,8 @@ from sources.values import plain
 
 FILE = "train_daily.parquet"
 SELLING_HOURS = 16  # 6 to 22 o'clock
+LAST_HOURS = (18, 19, 20, 21)  # the last quarter of them
+DAY_HOURS = 24
 CLOSING = timedelta(hours=23, minutes=59)
 CALENDAR_AHEAD = timedelta(days=7)
 PLAN_AHEAD = timedelta(days=1)
@@ -29,7 +31,7 @@ ROW = "row"
 TIME_ZONE = "Asia/Shanghai"
 COLUMNS = (
     "store_id", "product_id", "dt", "third_category_id", "discount", "activity_flag", "holiday_flag", "sale_amount",
-    "stockout_hours_6_22",
+    "stockout_hours_6_22", "stock_mask", "city_id",
 )  # fmt: skip
 
 
@@ -99,16 +101,17 @@ class FreshRetailNetSource:
                 yield Delivery(table, _delivered(table, values, kept[ROW]))
 
     def _listings(self) -> pa.RecordBatch:
-        columns = ["store_id", "product_id", "dt", "third_category_id"]
+        columns = ["store_id", "product_id", "dt", "third_category_id", "city_id"]
         whole = pa.Table.from_batches(self._batches(columns))
         found = whole.group_by(columns[:2], use_threads=False).aggregate(
-            [("dt", "min"), ("third_category_id", "first"), (ROW, "first")]
+            [("dt", "min"), ("third_category_id", "first"), ("city_id", "first"), (ROW, "first")]
         )
         values = {
             "seller_id": found["store_id"].cast(pa.string()),
             "sku_id": found["product_id"].cast(pa.string()),
             "category": found["third_category_id_first"].cast(pa.string()),
             "active_from": found["dt_min"],
+            "region": found["city_id_first"].cast(pa.string()),
             "recorded_at": _moment(found["dt_min"], timedelta()),
         }
         return _delivered("listings", values, found[f"{ROW}_first"])
@@ -136,7 +139,21 @@ def _stock(batch: pa.RecordBatch) -> dict[str, pa.Array]:
         "stock_day": batch["dt"],
         "in_stock_share": pc.subtract(1.0, pc.divide(hours_out, float(SELLING_HOURS))),
         "units_sold": batch["sale_amount"],
+        "closing_share": _closing_share(batch["stock_mask"]),
+        "ended_out": _was_out(batch["stock_mask"], DAY_HOURS - 1),
     }
+
+
+def _was_out(mask: pa.Array, hour: int) -> pa.Array:
+    """Whether the hour was without stock: bit ``hour`` of the mask of the day's 24 hours."""
+    bits = mask.cast(pa.int64())
+    return pc.not_equal(pc.bit_wise_and(pc.shift_right(bits, hour), 1), 0)
+
+
+def _closing_share(mask: pa.Array) -> pa.Array:
+    out = [_was_out(mask, hour).cast(pa.float64()) for hour in LAST_HOURS]
+    hours_out = pc.add(pc.add(out[0], out[1]), pc.add(out[2], out[3]))
+    return pc.subtract(1.0, pc.divide(hours_out, float(len(LAST_HOURS))))
 
 
 def _promotions(batch: pa.RecordBatch) -> dict[str, pa.Array]:

@@ -34,6 +34,8 @@ def stock_rows(ledger: Ledger, sold: Ints, in_stock: Floats, skus: Skus, day: da
         "on_hand": pa.array(ledger.on_hand.astype(np.float64)),
         "in_stock_share": pa.array(np.round(in_stock, 4)),
         "units_sold": pa.array(sold.astype(np.float64)),
+        "closing_share": pa.nulls(count, pa.float64()),
+        "ended_out": pa.array(ledger.on_hand == 0),
         "recorded_at": names.times(np.full(count, midnight_us + DAY_ENDS_US)),
     })  # fmt: skip
 
@@ -69,6 +71,7 @@ def listing_rows(sku: Ints, price: Floats, skus: Skus, day: date, recorded_us: i
         "price": pa.array(np.round(price, 2)),
         "active_from": _same(day, sku.size),
         "active_to": pa.nulls(sku.size, pa.date32()),
+        "region": pa.nulls(sku.size, pa.string()),
         "recorded_at": names.times(np.full(sku.size, recorded_us)),
     })  # fmt: skip
 

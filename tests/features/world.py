@@ -27,6 +27,8 @@ AS_OF = START + timedelta(days=52)
 SELLERS = ("s1", "s2", "s3")
 SKUS = {"s1": ("a", "b"), "s2": ("a", "c"), "s3": ("b", "c")}
 CATEGORY = {"a": "toys", "b": "books", "c": "toys"}
+REGION_OF = {"s1": "north", "s2": "north"}  # where s3 sells is not known
+EVENINGS = (1.0, 0.5, None, 0.0, 0.75)
 REGIONS = ("BR-SP", "BR-RJ", "BR-MG")
 SHARES = (1.0, 1.0, 1.0, 0.9, 0.6, 0.5, 0.2, 0.0)
 
@@ -135,7 +137,7 @@ def _stock(world: World, pick: random.Random) -> None:
         for since, price in prices:
             world["listings"].append(
                 {"seller_id": seller, "sku_id": sku, "category": CATEGORY[sku], "price": price,
-                 "active_from": since.date(), "active_to": None, "recorded_at": since}
+                 "region": REGION_OF.get(seller), "active_from": since.date(), "active_to": None, "recorded_at": since}
             )  # fmt: skip
         on_hand = 30.0
         for n in range(DAYS):
@@ -150,6 +152,8 @@ def _stock(world: World, pick: random.Random) -> None:
                     "seller_id": seller, "sku_id": sku, "stock_day": day.date(),
                     "on_hand": None if seller == "s3" else on_hand, "in_stock_share": pick.choice(SHARES),
                     "units_sold": None if seller == "s2" else sold,
+                    "closing_share": EVENINGS[(n * 7 + len(world["stock"])) % len(EVENINGS)],
+                    "ended_out": (None, True, False, False)[(n * 5 + len(world["stock"]) // 3) % 4],
                     "recorded_at": day + timedelta(hours=23, minutes=50) + late,
                 }
             )  # fmt: skip

@@ -32,6 +32,9 @@ def test_a_day_of_stock(retail):
     source = pq.read_table(retail.path, filters=[("dt", "=", DAY)])
     expected = 1 - source["stockout_hours_6_22"].to_numpy() / 16
     assert rows["in_stock_share"].to_numpy() == pytest.approx(expected)
+    hours = (source["stock_mask"].to_numpy()[:, None] >> range(24)) & 1
+    assert rows["closing_share"].to_numpy() == pytest.approx(1 - hours[:, 18:22].mean(axis=1))
+    assert (rows["ended_out"].to_numpy() == (hours[:, 23] == 1)).all()
     assert rows["units_sold"].to_numpy() == pytest.approx(source["sale_amount"].to_numpy())
 
 

@@ -22,6 +22,12 @@ SELECT p.seller_id, p.sku_id, p.as_of,
   CASE WHEN bool_or(seen) THEN count(*) FILTER (is_out AND k < coalesce(first_in, 99)) END AS stock_out_run_days,
   CASE WHEN bool_or(seen) THEN coalesce(any_value(runs), 0) END AS stock_out_runs_count_28d,
   min(k) FILTER (seen) AS report_age_days, count(*) FILTER (seen) AS reported_days_28d,
-  avg((share < 1 AND NOT is_out)::INT) FILTER (share IS NOT NULL) AS partial_share_28d
+  avg((share < 1 AND NOT is_out)::INT) FILTER (share IS NOT NULL) AS partial_share_28d,
+  max(closing) FILTER (k = 1) AS closing_share_lag_1_days, max(ended) FILTER (k = 1) AS ended_out_lag_1_days,
+  max(closing) FILTER (k = 2) AS closing_share_lag_2_days, max(ended) FILTER (k = 2) AS ended_out_lag_2_days,
+  max(closing) FILTER (k = 7) AS closing_share_lag_7_days, max(ended) FILTER (k = 7) AS ended_out_lag_7_days,
+  avg(closing) FILTER (k <= 7) AS closing_share_7d, avg(ended) FILTER (k <= 7) AS ended_out_share_7d,
+  avg(closing) FILTER (k <= 28) AS closing_share_28d, avg(ended) FILTER (k <= 28) AS ended_out_share_28d,
+  avg(closing) FILTER (k % 7 = 0) AS closing_weekday_share_28d, avg(ended) FILTER (k % 7 = 0) AS ended_out_weekday_share_28d
 FROM past p JOIN run USING (seller_id, sku_id, as_of) LEFT JOIN started USING (seller_id, sku_id, as_of)
 GROUP BY p.seller_id, p.sku_id, p.as_of

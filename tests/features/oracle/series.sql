@@ -3,7 +3,7 @@ CREATE TABLE past AS
 WITH days AS (SELECT a.*, k::INTEGER AS k FROM asked a CROSS JOIN range(1, 29) t(k)),
 sold AS (SELECT seller_id, sku_id, recorded_at::DATE AS sold_day, sum(quantity) AS pieces FROM order_items GROUP BY ALL)
 SELECT days.seller_id, days.sku_id, days.as_of, days.d, days.horizon_days, days.k,
-  s.in_stock_share AS share, s.on_hand,
+  s.in_stock_share AS share, s.on_hand, s.closing_share AS closing, s.ended_out::INT AS ended,
   CASE WHEN s.stock_day IS NOT NULL THEN coalesce(s.units_sold, coalesce(o.pieces, 0)) END AS units,
   (s.in_stock_share IS NOT NULL OR s.on_hand IS NOT NULL) AS seen,
   CASE WHEN s.in_stock_share IS NOT NULL OR s.on_hand IS NOT NULL
