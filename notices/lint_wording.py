@@ -1,9 +1,13 @@
-"""Checks on sentences and templates as they stand in the files, before any message is made of them."""
+"""Checks on sentences and templates as they stand in the files, before any message is made of them.
+
+``python -m notices.lint_wording`` says what is wrong with those of this installation; it is part of ``make check``.
+"""
 
 from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from types import MappingProxyType
@@ -17,7 +21,7 @@ from notices.catalog import Catalog
 from notices.compose import DIGEST, REFERENCE
 from notices.lint import Finding
 from notices.lint_words import listed
-from notices.wording import Wording
+from notices.wording import Wording, installed
 
 _HOLE = re.compile(r"\{(\w+)\}")
 _WINDOW = re.compile(r"_(\d+)d(?:_|\}|$)")
@@ -117,3 +121,14 @@ def _template(text: str) -> Iterator[tuple[str, str]]:
     yield from (("words", word) for word in re.findall(r"\w+", body))
     quoted = re.findall(r'\{\{[^}]*?["\']([^"\']*)["\'][^}]*\}\}', text)
     yield from (("words", word) for word in quoted if re.search(r"\w", word))
+
+
+def main() -> int:
+    """Write every finding, one a line. Returns 1 where there is one."""
+    found = check_wording(installed())
+    sys.stderr.write("".join(f"{finding.rule}: {finding.what}\n" for finding in found))
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -23,7 +23,11 @@ from jobs.replay_message import Verdict
 from notices import state
 from settings import Settings
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(900),
+    pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWarning"),  # MLflow's
+]
 DAY = date.fromisoformat(DEMO_DAY)
 
 
