@@ -60,6 +60,7 @@ class Log:
     verbs: Counter[str] = field(default_factory=Counter)
     bursts: list[str] = field(default_factory=list)  # verbs that were there together, before the first was answered
     transactions: list[Transaction] = field(default_factory=list)
+    contents: list[bytes] = field(default_factory=list)  # as they came, dots undoubled
 
     def last_by_recipient(self) -> dict[str, Transaction]:
         """The last try of each mail whose recipient was named."""
@@ -74,6 +75,7 @@ class Manner:
     by_mail: ByMail = lambda _verb, _recipient: None
     extensions: tuple[str, ...] = ()
     delay: float | Callable[[str], float] = 0.0
+    keeps: bool = False  # the mails themselves
     names_mails: bool = False  # each reply after the envelope names the mail it is about
 
 
@@ -137,6 +139,8 @@ class Session:
         message_id = re.search(rb"(?im)^message-id: (<.*>)", content)
         self.mail.message_id = message_id[1].decode() if message_id else "?"
         self.log.taken.append(self.mail.message_id)
+        if self.manner.keeps:
+            self.log.contents.append(content[:-3].replace(b"\r\n..", b"\r\n."))
         accepted = await self.answer("DOT")
         if self.said.startswith("250"):
             self.log.accepted.append(self.mail.message_id)
