@@ -9,7 +9,7 @@ from datetime import date
 from math import isnan
 from typing import Any
 
-from jobs import closings
+from jobs import closings, track_record
 from jobs.context import Context, StepReport, open_lake
 from jobs.record import recorded
 from lake.store import Lake
@@ -42,6 +42,7 @@ def main(context: Context, options: argparse.Namespace) -> StepReport:
         candidates = [candidate for name in targets for candidate in read(lake, name, context.day)]
         if not options.disarmed:  # a rebuild told nobody, so it owes nobody the end
             candidates += closings.read(lake, box.state, policy, context.day, candidates)
+        candidates = track_record.added(candidates, box.state, context.now)
         wording.keep(wording.installed(), context.settings.home / WORDINGS)
         s = surroundings(context, policy, armed=not options.disarmed, tables=lake.versions_read)
         counts = decide_and_plan(box.state, candidates, s)

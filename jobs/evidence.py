@@ -18,6 +18,7 @@ from pyspark.sql import DataFrame
 
 from jobs import evidence_orders, evidence_series
 from lake.store import Lake
+from models.demand import Demand
 from models.target import TargetSpec
 
 DIGEST_LENGTH = 16
@@ -47,6 +48,11 @@ def gather(lake: Lake, spec: TargetSpec, frame: pd.DataFrame, moment: datetime) 
         fields, sources = evidence_series.read(lake, asked, moment)
     subjects = list(zip(frame["subject_id"], frame["sku_id"], strict=True))
     return [About(fields.get(subject, {}), sources.get(subject, {})) for subject in subjects]
+
+
+def planned(spec: TargetSpec, frame: pd.DataFrame, demand: Demand | None) -> pd.DataFrame:
+    """``frame`` with what ``record`` needs beyond features: the order plan of each article; orders need nothing."""
+    return frame if spec.keys == ("order_id",) else evidence_series.planned(frame, demand)
 
 
 def record(

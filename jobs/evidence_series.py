@@ -1,4 +1,4 @@
-"""What is known of one article of one seller at a moment, and the plain order plan that follows from it.
+"""What is known of one article of one seller at a moment, and the order plan that follows from it.
 
 One calculation gives the date, the last day to order and the quantity; mail, page and table repeat it.
 """
@@ -10,20 +10,27 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from lake.store import Lake
+from models import replenish
+from models.demand import Demand
+from models.negative_binomial import Array
+from models.replenish import Position, Terms
 
 Subject = tuple[str, str]
 Fields = dict[Subject, dict[str, Any]]
 Sources = dict[Subject, dict[str, Mapping[str, Any]]]
 
-REVIEW_DAYS = 7  # a seller is taken to look at their stock once a week
 CURRENCY_DAYS = 90
-SAFETY = 1.28  # standard deviations: nine weeks in ten are covered
+TERMS = Terms()
+Z90 = 1.2815515655446004
+PLAIN_SPREAD = (1.5, 0.15)  # of demand, where no forecast of it was learned
+PLANNED = "plan_"  # how the columns of a plan are called
 
 
 def read(lake: Lake, asked: DataFrame, moment: datetime) -> tuple[Fields, Sources]:
@@ -51,47 +58,81 @@ def read(lake: Lake, asked: DataFrame, moment: datetime) -> tuple[Fields, Source
     return fields, sources
 
 
-def plan(row: pd.Series, known: Mapping[str, Any]) -> dict[str, Any]:
-    """The rest of a record: date, order-by date, quantity and value at risk, null where the source counts no
-    pieces.
+def planned(frame: pd.DataFrame, demand: Demand | None) -> pd.DataFrame:
+    """``frame`` with the order plan of each row in columns ``plan_...``, NaN where the source counts no pieces.
 
-    row: the candidate's features. quantity: demand over lead time and review plus safety, less what is there
-    and on its way.
+    frame: candidates' features, as_of. demand: the forecast of the model in service; without one the usual demand.
     """
-    on_hand, daily = _number(row, "on_hand_units"), _number(row, "demand_units_28d")
-    cover, lead = _number(row, "cover_days"), _number(row, "lead_time_days")
-    as_of = pd.Timestamp(row["as_of"])
+    daily = demand.daily(frame) if demand is not None and len(frame) else _values(frame, "demand_units_28d")
+    counted = np.isfinite(_values(frame, "on_hand_units")) & np.isfinite(_values(frame, "lead_time_days"))
+    rows = np.flatnonzero(counted & np.isfinite(daily))
+    found = pd.DataFrame(index=frame.index)
+    found[f"{PLANNED}daily"] = daily
+    at = _position(frame.iloc[rows], daily[rows], demand)
+    level = demand.at(TERMS.fractile(at.lead_days)) if demand is not None else None
+    made = replenish.plan(at, TERMS, level)
+    for name in ("runs_out_days", "order_in_days", "quantity", "short_pieces", "waiting_pieces"):
+        values = np.full(len(frame), np.nan)
+        values[rows] = getattr(made, name)
+        found[f"{PLANNED}{name}"] = values
+    return pd.concat([frame, found], axis=1)
+
+
+def _position(rows: pd.DataFrame, daily: Array, demand: Demand | None) -> Position:
+    lead = _values(rows, "lead_time_days")
+    late = np.fmax(_values(rows, "lead_time_p90_days"), lead)
+    return Position(
+        on_hand=_values(rows, "on_hand_units"),
+        daily=daily,
+        spread=demand.spread if demand is not None else PLAIN_SPREAD,
+        lead_days=lead,
+        lead_spread=np.log(late / lead) / Z90,
+        inbound=np.nan_to_num(_values(rows, "open_inbound_units")),
+        inbound_days=_values(rows, "next_inbound_days"),
+        inbound_age_days=_values(rows, "inbound_age_days"),
+    )
+
+
+def _values(frame: pd.DataFrame, name: str) -> Array:
+    if name not in frame:
+        return np.full(len(frame), np.nan)
+    return frame[name].to_numpy(np.float64, na_value=np.nan)
+
+
+def plan(row: pd.Series, known: Mapping[str, Any]) -> dict[str, Any]:
+    """The rest of a record: date, order-by date, quantity, value at risk and what waiting costs, null where the source
+    counts no pieces.
+
+    row: the candidate's features and its columns of ``planned``. value_at_risk: what is wanted and not there if nothing
+    is ordered until the next look; cost_of_waiting: the part of the seller's loss that ordering now would save.
+    """
+    on_hand, daily = _number(row, "on_hand_units"), _number(row, f"{PLANNED}daily")
     inbound = _number(row, "open_inbound_units") or 0.0
-    until = cover if cover is not None and on_hand is not None else 0.0
-    is_counted = on_hand is not None and daily is not None and lead is not None
-    expected = as_of + pd.Timedelta(days=min(math.floor(until), 365))
-    latest = expected - pd.Timedelta(days=math.ceil(lead or 0))  # past already: then today
-    quantity = _quantity(row, on_hand or 0.0, inbound, daily or 0.0, lead or 0.0) if is_counted else None
-    price = known.get("price")
-    horizon = int(row["horizon_days"])
-    at_risk = price * (daily or 0.0) * horizon if price is not None and daily is not None else None
+    as_of, price = pd.Timestamp(row["as_of"]), known.get("price")
+    quantity = _number(row, f"{PLANNED}quantity")
+    expected = as_of + pd.Timedelta(days=_number(row, f"{PLANNED}runs_out_days") or 0.0)
+    latest = as_of + pd.Timedelta(days=_number(row, f"{PLANNED}order_in_days") or 0.0)
     return {
         "seller_id": row["subject_id"],
         "recipient_id": row["subject_id"],
         "sku_id": row["sku_id"],
         "category": known.get("category"),
-        "horizon_days": horizon,
+        "horizon_days": int(row["horizon_days"]),
         "snapshot": row["snapshot"],
         "on_hand": on_hand,
         "units_per_day": round(daily, 3) if daily is not None else None,
         "expected_date": expected.date().isoformat(),
-        "order_by": max(latest, as_of).date().isoformat() if is_counted else None,
-        "quantity": quantity,
-        "value_at_risk": round(at_risk, 2) if at_risk is not None else None,
+        "order_by": min(latest, expected).date().isoformat() if quantity is not None else None,
+        "quantity": int(quantity) if quantity is not None else None,
+        "value_at_risk": _amount(price, _number(row, f"{PLANNED}short_pieces")),
+        "cost_of_waiting": _amount(price, _number(row, f"{PLANNED}waiting_pieces"), TERMS.shortage_share),
         "currency": known.get("currency"),
         "open_inbound": _inbound(inbound, known.get("inbound_expected_at")),
     }
 
 
-def _quantity(row: pd.Series, on_hand: float, inbound: float, daily: float, lead: float) -> int:
-    days = lead + REVIEW_DAYS
-    spread = (_number(row, "demand_std_28d") or 0.0) * math.sqrt(days)
-    return max(0, math.ceil(daily * days + SAFETY * spread - on_hand - inbound))
+def _amount(price: float | None, pieces: float | None, share: float = 1.0) -> float | None:
+    return round(price * pieces * share, 2) if price is not None and pieces is not None else None
 
 
 def _inbound(units: float, expected_at: datetime | None) -> dict[str, Any] | None:

@@ -137,6 +137,7 @@ def score(lake: Lake, spec: TargetSpec, day: date, served: Served, *, embedded: 
 def told(lake: Lake, spec: TargetSpec, moment: datetime, served: Served, chosen: pa.Table) -> pa.Table:
     """CANDIDATES: the chosen scores with their reasons and the evidence that every message draws on."""
     frame = _features_of(lake, spec, chosen, moment)
+    frame = evidence.planned(spec, frame, served.model.demand)
     about = evidence.gather(lake, spec, frame, moment)
     reasons = explain.reasons(served.model, frame, explain.told(spec), [fact.sources for fact in about])
     windows = served.model.window.dates(frame) if served.model.window is not None and len(frame) else None

@@ -64,9 +64,9 @@ class Demand:
         found: Array = self.spread[0] * mean + self.spread[1] * mean * mean
         return found
 
-    def at(self, level: float) -> float:
+    def at(self, level: float | Array) -> Array:
         """The level to ask the negative binomial for, so that a share of ``level`` of outcomes lies below."""
-        return float(np.interp(level, (0.0, *LEVELS, 1.0), (0.0, *self.moved, 1.0)))
+        return np.asarray(np.interp(level, (0.0, *LEVELS, 1.0), (0.0, *self.moved, 1.0)), dtype=np.float64)
 
     def quantiles(self, frame: pd.DataFrame, days: float, levels: tuple[float, ...] = LEVELS) -> Array:
         """(n, levels) pieces wanted over ``days``; ascending along each row."""
@@ -115,7 +115,8 @@ def _pairs(rows: pd.DataFrame) -> pd.DataFrame:
     then = rows[[*keys, WANTED]].rename(columns={WANTED: "wanted"})
     then["as_of"] = then["as_of"] - pd.Timedelta(days=AHEAD_DAYS)
     joined = rows.merge(then, on=keys, how="inner")
-    return joined[joined["wanted"].notna() & joined[USUAL].notna()].sort_values(["as_of", "subject_id", "sku_id"], kind="stable")
+    known = joined[joined["wanted"].notna() & joined[USUAL].notna()]
+    return known.sort_values(["as_of", "subject_id", "sku_id"], kind="stable")
 
 
 def _usual(rows: pd.DataFrame) -> Array:

@@ -1,8 +1,8 @@
 """Quantiles of demand from a pooled model: trees measured against the usual demand and trees in pieces, in a mix.
 
-What the mix is, and how far each quantile is moved so that the right share of outcomes lies below it, is chosen on later
-origins that the trees have not seen (conformal, in units of the usual demand, by size of the article). Quantiles are put
-in order at the end: they never cross.
+What the mix is, and how far each quantile is moved so that the right share of outcomes lies below it, is chosen on
+later origins that the trees have not seen (conformal, in units of the usual demand, by size of the article). Quantiles
+are put in order at the end: they never cross.
 """
 
 from __future__ import annotations

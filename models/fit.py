@@ -23,6 +23,7 @@ import pandas as pd
 import xgboost as xgb
 
 from models import calibrate, window
+from models import demand as demands
 from models import hazard as hazards
 from models.hazard import Hazard
 from models.judge import average_precision
@@ -91,7 +92,8 @@ def fit(
     everything = np.ones(len(rows), dtype=bool)
     dates = window.fit(rows, spec.features, train_before, seed=seed) if spec.has_date_window else None
     curve, ending = _curve(rows, rule, everything), ends(spec, rows, train_before, seed)
-    return Model(spec.name, spec.features, final, curve, share, calibration, about, dates, ending)
+    wanted = demands.fit(rows, spec.demand, seed=seed) if spec.demand else None
+    return Model(spec.name, spec.features, final, curve, share, calibration, about, dates, ending, wanted)
 
 
 def matrix(frame: pd.DataFrame, features: tuple[str, ...]) -> npt.NDArray[np.float32]:

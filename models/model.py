@@ -1,8 +1,8 @@
 """A fitted model: trees, the rule it may lean on, a calibration, and the card that says what all of it is.
 
 A model is a folder of plain files: ``model.ubj`` (XGBoost's own format), where there is a date window ``window.ubj``,
-where there is a deadline ``hazard.ubj``, and ``card.json``. No pickles. The card holds the digests of the trees, which
-are compared before they are parsed: a truncated UBJ can ask for 68 GB.
+where there is a deadline ``hazard.ubj``, where demand is forecast ``demand.ubj``, and ``card.json``. No pickles. The
+card holds the digests of the trees, which are compared before they are parsed: a truncated UBJ can ask for 68 GB.
 """
 
 from __future__ import annotations
@@ -19,9 +19,11 @@ import numpy.typing as npt
 import xgboost as xgb
 from scipy.special import logit
 
+from models import demand as demands
 from models import hazard as hazards
 from models import window as date_window
 from models.calibrate import FLOOR, Calibration, from_json
+from models.demand import Demand
 from models.hazard import Hazard
 from models.window import DateWindow
 
@@ -30,6 +32,7 @@ Array = npt.NDArray[np.float64]
 TREES = "model.ubj"
 WINDOW_TREES = "window.ubj"
 HAZARD_TREES = "hazard.ubj"
+DEMAND_TREES = "demand.ubj"
 CARD = "card.json"
 
 
@@ -76,6 +79,7 @@ class Model:
     about: Mapping[str, Any] = field(default_factory=dict)
     window: DateWindow | None = None
     hazard: Hazard | None = None
+    demand: Demand | None = None
 
     def log_odds(self, matrix: npt.NDArray[np.float32], rule_score: Array, snapshot: npt.NDArray[np.object_]) -> Array:
         """Blend of learned and rule before calibration. matrix: (n, k) in the order of ``features``, NaN where null."""
@@ -93,6 +97,7 @@ class Model:
             "about": dict(self.about),
             "window": self.window.as_json() if self.window else None,
             "hazard": self.hazard.as_json() if self.hazard else None,
+            "demand": self.demand.as_json() if self.demand else None,
             "sha256": dict(digests),
         }
 
@@ -131,6 +136,7 @@ def save(model: Model, folder: Path) -> dict[str, Any]:
     trees = {TREES: model.booster}
     trees |= {WINDOW_TREES: model.window.booster} if model.window else {}
     trees |= {HAZARD_TREES: model.hazard.booster} if model.hazard else {}
+    trees |= {DEMAND_TREES: model.demand.booster} if model.demand else {}
     digests = {}
     for name, booster in trees.items():
         raw = bytes(booster.save_raw(raw_format="ubj"))
@@ -147,7 +153,8 @@ def load(folder: Path, card_digest: str | None = None) -> Model:
     card_digest: what the registry says the card's SHA-256 is; None where there is no registry. Raises ModelRefused.
     """
     card = _card(folder, card_digest)
-    window, hazard = card["window"], card.get("hazard")  # cards of older models know no hazard
+    window, hazard = card["window"], card.get("hazard")  # cards of older models know no hazard and no demand
+    demand = card.get("demand")
     return Model(
         target=card["target"],
         features=tuple(card["features"]),
@@ -158,6 +165,7 @@ def load(folder: Path, card_digest: str | None = None) -> Model:
         about=card["about"],
         window=date_window.from_json(window, _trees(folder, WINDOW_TREES, card)) if window else None,
         hazard=hazards.from_json(hazard, _trees(folder, HAZARD_TREES, card)) if hazard else None,
+        demand=demands.from_json(demand, _trees(folder, DEMAND_TREES, card)) if demand else None,
     )
 
 

@@ -17,6 +17,7 @@ from models.negative_binomial import Array, reaches, short
 
 LOOKS_AHEAD_DAYS = 90
 FAR_DAYS = 365.0
+LOST_SHARE = 0.03  # replenishments that are cancelled and never come
 NODES = 7  # lead times of equal chance that stand for the distribution
 Flags = npt.NDArray[np.bool_]
 
@@ -80,7 +81,7 @@ class Plan:
     waiting_pieces: Array
 
 
-def plan(at: Position, terms: Terms, level: float | None = None) -> Plan:
+def plan(at: Position, terms: Terms, level: float | Array | None = None) -> Plan:
     """The plan of each article. level: asked of demand instead of the critical fractile, e.g. one that was moved to
     where outcomes fell.
     """
@@ -126,7 +127,8 @@ def _with_arrival(alone: Array, both: Array, arrived: Array) -> Array:
 def _arrives(at: Position, which: npt.NDArray[np.intp], days: Array) -> Array:
     """(n, days) chance that what is on the way has come by then.
 
-    Announced for a day it comes around that day; else as the seller's lead times say for something that old.
+    Announced for a day it comes around that day; else as the seller's lead times say for something that old. A few
+    never come.
     """
     spread = np.maximum(at.lead_spread[which], 0.05)[:, None]
     age = np.maximum(np.nan_to_num(at.inbound_age_days[which]), 0.0)[:, None]
@@ -135,7 +137,8 @@ def _arrives(at: Position, which: npt.NDArray[np.intp], days: Array) -> Array:
     usual = np.where(np.isnan(usual), at.lead_days[which, None], usual)
     still = 1.0 - ndtr(np.log(np.maximum(age, 0.25) / usual) / spread)
     then = 1.0 - ndtr(np.log((age + days[None, :]) / usual) / spread)
-    found: Array = np.clip(1.0 - then / np.maximum(still, 1e-6), 0.0, 1.0)
+    never = LOST_SHARE / (LOST_SHARE + (1.0 - LOST_SHARE) * still)  # the longer it is overdue, the less it is believed
+    found: Array = (1.0 - never) * np.clip(1.0 - then / np.maximum(still, 1e-6), 0.0, 1.0)
     return np.maximum.accumulate(found, axis=1)
 
 
@@ -200,9 +203,9 @@ def _came(at: Position, days: Array) -> Array:
     return found
 
 
-def _quantity(at: Position, leads: Array, terms: Terms, level: float | None) -> Array:
+def _quantity(at: Position, leads: Array, terms: Terms, level: float | Array | None) -> Array:
     """The least order with which demand of lead time and review is covered with the wanted chance."""
-    wanted = terms.fractile(at.lead_days) if level is None else np.full(len(at.daily), level)
+    wanted = terms.fractile(at.lead_days) if level is None else np.broadcast_to(level, at.daily.shape)
     windows = leads + terms.review_days
     means = at.daily[None, :] * windows
     variances = at.spread[0] * means + at.spread[1] * means * means

@@ -55,6 +55,7 @@ class TargetSpec:
     has_date_window: whether ended_at is a date worth announcing, and learned as 10/50/90 % quantiles.
     deadline: the feature that says how many days are left until the event is decided, where the event is "has not ended
     by then"; a hazard of ending joins the trees. None: there is no such moment.
+    demand: features that the demand of the coming week is forecast from, where the event hangs on it.
     block: what the interval's bootstrap draws, ``week`` of the as_of or ``seller``.
     """
 
@@ -85,6 +86,7 @@ class TargetSpec:
     needs: tuple[str, ...] = ()
     has_date_window: bool = False
     deadline: str | None = None
+    demand: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         doubled = sorted({name for name in self.features if self.features.count(name) > 1})

@@ -15,6 +15,9 @@ from lake.store import Lake
 from models.target import TargetSpec
 
 FEATURES = catalog.features_of("stock_out")
+DEMAND_FEATURES = tuple(
+    feature.name for feature in catalog.features_of("stock_out", "demand", "week", "promotions", "series_calendar")
+)
 LEAST_DAYS_KNOWN = 7
 
 
@@ -68,12 +71,16 @@ def usual_rate(frame: pd.DataFrame) -> pd.Series:
 
 
 def abstain(frame: pd.DataFrame) -> pd.Series:
-    """Why to say nothing about a series: hardly anything is known of it."""
-    reason = pd.Series(None, index=frame.index, dtype=object)
-    return reason.mask(
-        frame["reported_days_28d"].fillna(0) < LEAST_DAYS_KNOWN,
-        f"fewer than {LEAST_DAYS_KNOWN} days of stock are known",
+    """Why to say nothing about a series, and from when on there will be enough: hardly anything is known of it."""
+    known = frame["reported_days_28d"].fillna(0).clip(lower=0)
+    enough = frame["as_of"] + pd.to_timedelta((LEAST_DAYS_KNOWN - known).clip(lower=0), unit="D")
+    reason = (
+        f"fewer than {LEAST_DAYS_KNOWN} days of stock are known; enough from "
+        + enough.dt.strftime("%Y-%m-%d")
+        + " on if every day is reported"
     )
+    told: pd.Series = reason.astype(object).where(known < LEAST_DAYS_KNOWN, None)
+    return told
 
 
 def never(frame: pd.DataFrame) -> pd.Series:
@@ -112,4 +119,5 @@ SPEC = TargetSpec(
     threshold=0.7,
     warm_up=timedelta(days=21),
     block="seller",
+    demand=DEMAND_FEATURES,
 )
