@@ -28,7 +28,6 @@ from notices.lint_wording import check_wording
 from notices.topics import TOPICS
 from notices.wording import Wording, installed
 
-
 EVERY_RECORD = frozenset({"late_delivery", "stalled_parcel", "stock_out"})
 
 
