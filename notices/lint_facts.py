@@ -17,6 +17,7 @@ from babel import Locale
 from notices.card import short_id
 from notices.formats import Formats, name
 from notices.reasons import whole
+from notices.stock_out import track_record
 
 # What stands on an order page. A chance, another order's fate, a way of paying or a person's history does not.
 ORDER_FIELDS = frozenset({"order_id", "as_of", "promised_at", "carrier"})
@@ -30,8 +31,9 @@ ORDER_FACTS = frozenset({
 # What stands on a seller's own stock list. Other sellers' stock does not.
 STOCK_FIELDS = frozenset({
     "sku_id", "category", "as_of", "probability", "on_hand", "units_per_day", "expected_date", "order_by", "quantity",
-    "value_at_risk", "currency", "open_inbound", "expected_at", "stage",
+    "value_at_risk", "cost_of_waiting", "currency", "open_inbound", "expected_at", "stage",
 })  # fmt: skip
+AMOUNTS = frozenset({"value_at_risk", "cost_of_waiting"})
 OTHERS = ("sku_", "category_", "platform_")
 
 _URL = re.compile(r"https?://\S+")
@@ -69,7 +71,7 @@ def seen(evidence: Mapping[str, Any]) -> dict[str, Any]:
     if "lines" in evidence:
         return {
             "as_of": evidence["as_of"],
-            "track_record": evidence.get("track_record"),
+            "track_record": track_record(evidence),
             "lines": [_of_line(line) for line in evidence["lines"]],
         }
     scan = evidence.get("last_scan") or {}
@@ -133,7 +135,7 @@ def _collect(value: Any, key: str, formats: Formats, found: Sayable) -> None:
 
 def _collect_record(record: Mapping[str, Any], formats: Formats, found: Sayable) -> None:
     for key, inner in record.items():
-        if key == "value_at_risk" and inner is not None and record.get("currency"):
+        if key in AMOUNTS and inner is not None and record.get("currency"):
             found.numbers.update(_NUMBER.findall(formats.money(inner, record["currency"])))
             continue
         if key == "facts":

@@ -12,9 +12,11 @@ from notices.formats import Number, name
 
 MAX_LINES = 20
 COLUMNS = (
-    "expected_date", "order_by", "quantity", "on_hand", "units_per_day", "open_inbound", "value_at_risk", "chance",
+    "expected_date", "order_by", "quantity", "on_hand", "units_per_day", "open_inbound", "value_at_risk",
+    "cost_of_waiting", "chance",
 )  # fmt: skip
 DATES = frozenset({"expected_date", "order_by"})
+AMOUNTS = frozenset({"value_at_risk", "cost_of_waiting"})
 SETTLED = frozenset({"all_clear", "correction"})
 CLEARED_COLUMNS = ("on_hand", "units_per_day", "open_inbound")  # what was feared is no longer said
 
@@ -80,8 +82,8 @@ def _cell(line: Mapping[str, Any], column: str, voice: Voice) -> str:
     formats = voice.formats
     if column == "chance":
         return formats.percent(line["probability"]) if line.get("probability") is not None else ""
-    if column == "value_at_risk":
-        return _money(line, voice)
+    if column in AMOUNTS:
+        return _money(line, column, voice)
     value = line.get(column)
     if value is None:
         return ""
@@ -90,8 +92,8 @@ def _cell(line: Mapping[str, Any], column: str, voice: Voice) -> str:
     return formats.day(value) if column in DATES else str(formats.number(value))
 
 
-def _money(line: Mapping[str, Any], voice: Voice) -> str:
-    value, currency = line.get("value_at_risk"), line.get("currency")
+def _money(line: Mapping[str, Any], column: str, voice: Voice) -> str:
+    value, currency = line.get(column), line.get("currency")
     return voice.formats.money(value, currency) if value is not None and currency else ""
 
 
@@ -111,7 +113,8 @@ def _chart(stage: str, lines: Sequence[Mapping[str, Any]], voice: Voice) -> tupl
     if open_lines and len(currencies) == 1 and None not in currencies and all(amounts):
         most = max(float(amount) for amount in amounts if amount)
         bars = [
-            Bar(_article(line), round(100 * line["value_at_risk"] / most), _money(line, voice)) for line in open_lines
+            Bar(_article(line), round(100 * line["value_at_risk"] / most), _money(line, "value_at_risk", voice))
+            for line in open_lines
         ]
         return voice.catalog.text("stock_out.chart.money"), tuple(bars)
     known = [line for line in open_lines if line.get("probability") is not None]
@@ -126,9 +129,14 @@ def _chart(stage: str, lines: Sequence[Mapping[str, Any]], voice: Voice) -> tupl
     return (voice.catalog.text("stock_out.chart.chance"), tuple(bars)) if bars else ("", ())
 
 
-def _track_record(evidence: Mapping[str, Any], voice: Voice) -> str:
+def track_record(evidence: Mapping[str, Any]) -> Mapping[str, int] | None:
+    """How good the last reminders to this seller were, from the digest or any of its lines; None if unknown."""
     records = (evidence.get("track_record"), *(line.get("track_record") for line in evidence["lines"]))
-    record = next(filter(None, records), None)
+    return next(filter(None, records), None)
+
+
+def _track_record(evidence: Mapping[str, Any], voice: Voice) -> str:
+    record = track_record(evidence)
     if not record or not record["reminders"]:
         return ""
     shown = {"reminders": record["reminders"], "came_true": record["came_true"]}

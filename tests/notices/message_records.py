@@ -106,7 +106,7 @@ SERIES = (
     reason("promotion"), reason("inbound"), reason("lead_time"), reason("seller_shelf"),
 )  # fmt: skip
 DIGESTS = {
-    "two": digest(article("k0001"), article("k0002", on_hand=None, value_at_risk=1234567.8)),
+    "two": digest(article("k0001", cost_of_waiting=214.3), article("k0002", on_hand=None, value_at_risk=1234567.8)),
     "bare": digest(article("k0001", on_hand=None, order_by=None, quantity=None, value_at_risk=None, currency=None,
                            category=None, reasons=[])),
     "no currency": digest(article("k0001", currency=None)),
@@ -119,7 +119,7 @@ DIGESTS = {
         article("k0003", stage="all_clear"),
         track_record={"reminders": 10, "came_true": 8},
     ),
-    "one reminder": digest(article("k0001"), track_record={"reminders": 1, "came_true": 1}),
+    "one reminder": digest(article("k0001", track_record={"reminders": 1, "came_true": 1})),
 }  # fmt: skip
 
 
