@@ -37,7 +37,7 @@ class Turn:
     following: Checked | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Desk:
     """The questions and notes of one run. Every method runs inside the caller's writing transaction."""
 
@@ -46,6 +46,9 @@ class Desk:
     clock: Clock
     options: Options
     token: str
+    suppressions: int = 0  # noted by this run
+    is_troubled: bool = True  # the relay, as far as this run knows
+    seen: object | None = None  # what ``unchanged`` was when that was known
 
     def claim(self, db: Db, started: datetime) -> list[Claimed]:
         """Take what is due, but for what is switched off."""
@@ -70,18 +73,32 @@ class Desk:
         Returns for each turn whether the relay's breaker is open now, and why the next mail may not go (None: it may).
         """
         is_open = self._settle(db, [(t.item, t.reply) for t in turns if t.item is not None and t.reply is not None])
-        wanted = [t.following.claimed for t in turns if t.following is not None]
+        wanted = [t.following for t in turns if t.following is not None]
         refused = self._intend(db, wanted) if wanted else {}
         return [(is_open, refused.get(t.following.claimed.delivery_id) if t.following else None) for t in turns]
 
-    def _intend(self, db: Db, wanted: list[Claimed]) -> dict[str, Refusal]:
-        if breaker.open_trouble(db, self.relay_name) is not None:
-            return {one.delivery_id: NOT_THIS_RUN for one in wanted}
-        refused = self.verdicts(db, wanted, {})
-        allowed = [one for one in wanted if one.delivery_id not in refused]
+    def unchanged(self, db: Db) -> object | None:
+        """What stays equal as long as nobody else has written to the DB; None where the DB cannot tell (PostgreSQL).
+
+        An answer that was given under it still holds: moments, by which wishes and quiet hours are judged, do not move
+        within a run.
+        """
+        if db.dialect.name != "sqlite":
+            return None
+        version = db.exec_driver_sql("PRAGMA data_version").scalar()
+        return id(db.connection.dbapi_connection), version, self.suppressions
+
+    def _intend(self, db: Db, wanted: list[Checked]) -> dict[str, Refusal]:
+        now = self.unchanged(db)
+        asks = now is None or now != self.seen or self.is_troubled
+        if asks and breaker.open_trouble(db, self.relay_name) is not None:
+            return {item.claimed.delivery_id: NOT_THIS_RUN for item in wanted}
+        stale = [item.claimed for item in wanted if now is None or item.unchanged != now]
+        refused = self.verdicts(db, stale, {}) if stale else {}
+        allowed = [item.claimed for item in wanted if item.claimed.delivery_id not in refused]
         going = outbox.intend_all(db, allowed, self.options.lease_seconds)
-        for one in wanted:
-            self.options.at_point("intending", one.delivery_id)
+        for item in wanted:
+            self.options.at_point("intending", item.claimed.delivery_id)
         return refused | {one.delivery_id: LEASE_LOST for one in allowed if one.delivery_id not in going}
 
     def _settle(self, db: Db, ended: list[tuple[Checked, Reply]]) -> bool:
@@ -91,15 +108,19 @@ class Desk:
         if self.options.journal is not None:
             self.options.journal.note(db, accepted)
         outbox.settle_all(db, [(item.claimed, self._ending(item.claimed, reply)) for item, reply in ended])
-        if accepted:
+        now = self.unchanged(db)
+        if accepted and (self.is_troubled or now is None or now != self.seen):
             breaker.note_success(db, self.relay_name)
+            self.is_troubled, self.seen = False, now
         is_open = False
         for item, reply in ended:
             self.options.at_point("settling", item.claimed.delivery_id)
             if reply.result == smtp.RELAY_DOWN:
                 is_open = breaker.note_trouble(db, self.relay_name, said(reply))
+                self.is_troubled = True
             if reply.result == smtp.REFUSED and reply.phase == "rcpt" and UNKNOWN_MAILBOX in reply.text:
                 suppress(db, self.keys, item.recipient, "unknown mailbox (5.1.1)", read_clock(db))
+                self.suppressions += 1
         return is_open
 
     def _ending(self, one: Claimed, reply: Reply) -> Ending:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine
 
-from notices.state import writing
+from notices.database import WRITES
 
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -27,6 +28,7 @@ class Ledger:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._db: Connection | None = None
         self._waiting: list[tuple[Together, Any, asyncio.Future[Any]]] = []
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ledger")
         self._task: asyncio.Task[None] | None = None
@@ -48,6 +50,7 @@ class Ledger:
         """Finish what was handed in."""
         if self._task is not None:
             await self._task
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._hang_up)
         self._thread.shutdown()
 
     def _hand_in(self, together: Together, item: Any) -> asyncio.Future[Any]:
@@ -80,7 +83,7 @@ class Ledger:
         for at, (together, _) in enumerate(work):
             places.setdefault(together, []).append(at)
         results: list[tuple[Any, Exception | None]] = [(None, None)] * len(work)
-        with writing(self._engine) as db:
+        with self._transaction() as db:
             for together, here in places.items():
                 for place, value in zip(here, together(db, [work[place][1] for place in here]), strict=True):
                     results[place] = (value, None)
@@ -88,8 +91,25 @@ class Ledger:
 
     def _alone(self, together: Together, item: Any) -> tuple[Any, Exception | None]:
         try:
-            with writing(self._engine) as db:
+            with self._transaction() as db:
                 [value] = together(db, [item])
                 return value, None
         except Exception as error:  # noqa: BLE001 - handed to whoever asked for the step
             return None, error
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
+        """On a connection that nobody else in this process uses: the DB can then tell whether others have written."""
+        if self._db is None:
+            self._db = self._engine.execution_options(**{WRITES: True}).connect()
+        try:
+            with self._db.begin():
+                yield self._db
+        except BaseException:
+            self._hang_up()
+            raise
+
+    def _hang_up(self) -> None:
+        if self._db is not None:
+            self._db.close()
+            self._db = None

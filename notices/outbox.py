@@ -22,6 +22,7 @@ from sqlalchemy import (
     Connection,
     Insert,
     Row,
+    Select,
     Update,
     and_,
     bindparam,
@@ -90,34 +91,40 @@ def claim(
     due_until: by the day's clock. untried_since: by the DB's clock; what was tried since is left for a later run.
     stopped: kinds whose kill switch is on.
     """
-    tried = exists().where(attempts.c.delivery_id == deliveries.c.delivery_id, attempts.c.started_at >= untried_since)
-    joined = deliveries.join(notices, notices.c.notice_id == deliveries.c.notice_id)
-    query = (
-        select(deliveries, notices.c.recipient_id, notices.c.kind, notices.c.expires_at)
-        .select_from(joined)
-        .where(deliveries.c.next_try_at <= due_until)
-        .where(notices.c.state == "APPROVED", ~tried, notices.c.kind.not_in(list(stopped)))
-        .order_by(deliveries.c.next_try_at, deliveries.c.delivery_id)
-        .limit(limit)
-        .with_for_update(skip_locked=True, of=deliveries)
-    )
+    wanted = {"due": due_until, "since": untried_since, "most": limit, "stopped": list(stopped)}
     # one state at a time: an index then gives them in order, however many wait
-    found = [row for state in WAITING for row in db.execute(query.where(deliveries.c.state == state))]
+    found = [row for state in WAITING for row in db.execute(_due(), {**wanted, "waiting": state})]
     rows = sorted(found, key=lambda row: (row.next_try_at, row.delivery_id))[:limit]
     if not rows:
         return []
-    taken = update(deliveries).where(
-        deliveries.c.delivery_id.in_([row.delivery_id for row in rows]), deliveries.c.state.in_(WAITING)
-    )
-    changed = taken.values(
-        state="LEASED",
-        epoch=deliveries.c.epoch + 1,
-        lease_token=token,
-        lease_until=db_now(db, lease_seconds),
-        updated_at=db_now(db),
-    ).returning(deliveries.c.delivery_id)
-    mine = set(db.execute(changed).scalars())
+    taken = {"ids": [row.delivery_id for row in rows], "token": token}
+    mine = set(db.execute(_taken(db.dialect.name, lease_seconds), taken).scalars())
     return [_claimed(row, token) for row in rows if row.delivery_id in mine]
+
+
+@cache
+def _due() -> Select[Any]:
+    since = attempts.c.started_at >= bindparam("since")
+    tried = exists().where(attempts.c.delivery_id == deliveries.c.delivery_id, since)
+    joined = deliveries.join(notices, notices.c.notice_id == deliveries.c.notice_id)
+    return (
+        select(deliveries, notices.c.recipient_id, notices.c.kind, notices.c.expires_at)
+        .select_from(joined)
+        .where(deliveries.c.state == bindparam("waiting"), deliveries.c.next_try_at <= bindparam("due"), ~tried)
+        .where(notices.c.state == "APPROVED", notices.c.kind.not_in(bindparam("stopped", expanding=True)))
+        .order_by(deliveries.c.next_try_at, deliveries.c.delivery_id)
+        .limit(bindparam("most"))
+        .with_for_update(skip_locked=True, of=deliveries)
+    )
+
+
+@cache
+def _taken(dialect: str, lease_seconds: float) -> ReturningUpdate[Any]:
+    these = deliveries.c.delivery_id.in_(bindparam("ids", expanding=True))
+    held = {"state": "LEASED", "epoch": deliveries.c.epoch + 1, "lease_token": bindparam("token")}
+    times = {"lease_until": now_sql(dialect, lease_seconds), "updated_at": now_sql(dialect)}
+    taken = update(deliveries).where(these, deliveries.c.state.in_(WAITING)).values(**held, **times)
+    return taken.returning(deliveries.c.delivery_id)
 
 
 def _claimed(row: Row[Any], token: str) -> Claimed:

@@ -41,12 +41,16 @@ class Rate:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Checked:
-    """One claimed delivery that may go, as was last seen at ``checked_at`` (seconds of ``elapsed``)."""
+    """One claimed delivery that may go, as was last seen at ``checked_at`` (seconds of ``elapsed``).
+
+    unchanged: what the DB's state was called then (notices.desk); None: not known.
+    """
 
     claimed: Claimed
     recipient: str
     mime: bytes
     checked_at: float
+    unchanged: object | None = None
 
     @property
     def domain(self) -> str:

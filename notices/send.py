@@ -136,20 +136,22 @@ class _Run:
         except Exception:
             await self._give_back(claimed)  # what cannot be checked is not sent
             raise
-        verdicts = await self.ledger.commit(lambda db: self.desk.verdicts(db, claimed, untrue))
+        unchanged, verdicts = await self.ledger.commit(
+            lambda db: (self.desk.unchanged(db), self.desk.verdicts(db, claimed, untrue))
+        )
         for one in claimed:
             if one.delivery_id in verdicts:
                 await self._refuse(one, verdicts[one.delivery_id])
         may_go = [one for one in claimed if one.delivery_id not in verdicts]
         for one in may_go:
             self.options.at_point("checked", one.delivery_id)
-        return [self._ready(one, asked_at) for one in may_go]
+        return [self._ready(one, asked_at, unchanged) for one in may_go]
 
-    def _ready(self, one: Claimed, checked_at: float) -> Checked:
+    def _ready(self, one: Claimed, checked_at: float, unchanged: object | None) -> Checked:
         """The mail as it goes over the wire: opened, and signed where there is a key."""
         mime, signer = self.keys.unseal(one.sealed_mime), self.options.signer
         recipient = self.keys.unseal(one.sealed_to).decode()
-        return Checked(one, recipient, signer.signed(mime) if signer is not None else mime, checked_at)
+        return Checked(one, recipient, signer.signed(mime) if signer is not None else mime, checked_at, unchanged)
 
     async def _refuse(self, one: Claimed, refusal: Refusal) -> None:
         if refusal is LEASE_LOST:

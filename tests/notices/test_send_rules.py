@@ -72,6 +72,16 @@ async def test_a_switch_pulled_after_the_check_stops_the_mail(state: Engine) -> 
         assert db.execute(select(attempts)).all() == [], "not one intent was noted"
 
 
+async def test_a_mailbox_that_turns_out_not_to_exist_is_not_tried_again_a_moment_later(state: Engine) -> None:
+    plan(state, 3)
+    with writing(state) as db:  # three people, one mailbox
+        db.execute(update(deliveries).values(sealed_to=KEYS.seal(address(0).encode())))
+    with server.running(only("RCPT", "550 5.1.1 nobody")) as (relay, log):
+        report = await send(state, relay, pool=1)
+    assert log.verbs["RCPT"] == 1
+    assert (report.counts["failed"], report.counts["suppressed"]) == (1, 2)
+
+
 async def test_rates_of_a_relay_and_of_a_domain_are_kept(state: Engine) -> None:
     plan(state, 8)
     with server.running() as (relay, log):
