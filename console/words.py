@@ -16,10 +16,18 @@ class Word:
 
 KINDS = {
     "late_delivery": Word("Late delivery", "A buyer's parcel is likely to miss its promise."),
+    "stalled_parcel": Word("Stalled parcel", "A parcel is likely to go days without a scan."),
+    "lost_parcel": Word("Lost parcel", "A parcel is likely never to arrive."),
+    "seller_cancellation": Word("Seller cancels", "The seller is likely to cancel the order."),
+    "return_or_refund": Word("Return or refund", "The buyer is likely to ask for their money back."),
+    "dispute": Word("Dispute", "The buyer is likely to open a claim."),
+    "bad_review": Word("Bad review", "The buyer is likely to give one or two stars."),
+    "will_contact": Word("Will write to us", "The buyer is likely to write or call within three days."),
     "stock_out": Word("Stock-out", "A seller is likely to run out before more can arrive."),
 }
-ROLES = {"late_delivery": "buyer", "stock_out": "seller"}
-SUBJECTS = {"late_delivery": "Orders", "stock_out": "SKUs"}
+SELLER_KINDS = ("stock_out",)
+ROLES = {kind: "seller" if kind in SELLER_KINDS else "buyer" for kind in KINDS}
+SUBJECTS = {kind: "SKUs" if kind in SELLER_KINDS else "Orders" for kind in KINDS}
 
 DECISIONS = {
     "send": Word("Told", "A notice of its own goes out.", "good"),
