@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from functools import partial, reduce
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from features import (
+    arrival,
     buyer,
     calendar_days,
     cover,
     demand,
     hub,
+    hubs_ahead,
     in_stock,
     lead_time,
+    messages,
     neighbours,
+    offer,
     parcel,
     promise,
     promotions,
     scan_gaps,
     scans,
     scopes,
+    seller_pace,
+    silence,
+    troubles,
     week,
 )  # fmt: skip
 from features.known import Known, span_of
@@ -30,10 +38,16 @@ from features.series_rows import series_rows
 from features.spec import ORDER_KEYS, SERIES_KEYS, Feature, FeatureError, FeatureGroup
 from lake.store import Lake
 
+_LATE_DELIVERY = (
+    promise.GROUP, scans.GROUP, parcel.GROUP, calendar_days.ORDER_GROUP, *scopes.GROUPS, hub.GROUP, scan_gaps.GROUP,
+    buyer.GROUP,
+)  # fmt: skip
 GROUPS: dict[str, tuple[FeatureGroup, ...]] = {
-    "late_delivery": (
-        promise.GROUP, scans.GROUP, parcel.GROUP, calendar_days.ORDER_GROUP, *scopes.GROUPS, hub.GROUP, scan_gaps.GROUP,
-        buyer.GROUP,
+    "late_delivery": _LATE_DELIVERY,
+    # All that buyers may run into, built once for every target that is about orders.
+    "order_problems": (
+        *_LATE_DELIVERY, silence.GROUP, hubs_ahead.GROUP, seller_pace.GROUP, offer.GROUP, troubles.GROUP,
+        arrival.GROUP, messages.GROUP,
     ),
     "stock_out": (
         in_stock.GROUP, demand.GROUP, week.GROUP, promotions.GROUP, cover.GROUP, neighbours.GROUP, lead_time.GROUP,
@@ -49,30 +63,44 @@ def groups_of(target: str) -> tuple[FeatureGroup, ...]:
     return GROUPS[target]
 
 
-def features_of(target: str) -> tuple[Feature, ...]:
-    """Every feature of a target, in the order of its columns."""
-    return tuple(feature for group in groups_of(target) for feature in group.features)
+def features_of(target: str, *groups: str) -> tuple[Feature, ...]:
+    """Every feature of a target, in the order of its columns; of the named groups alone where some are named.
 
-
-def build(target: str, lake: Lake, subjects: DataFrame) -> DataFrame:
-    """All features of a target: one row per row of ``subjects``, its columns first, then every feature as a double.
-
-    subjects: late_delivery order_id, as_of; stock_out seller_id, sku_id, as_of; unique; further columns are kept. Reads
-    recorded_at < as_of only. An empty frame of subjects gives an empty frame.
+    Raises FeatureError for a group that the target does not have.
     """
+    absent = sorted(set(groups) - {group.name for group in groups_of(target)})
+    if absent:
+        raise FeatureError(f"{target} has no group {', '.join(absent)}; it has {', '.join(names_of(target))}.")
+    return tuple(
+        feature for group in groups_of(target) if not groups or group.name in groups for feature in group.features
+    )
+
+
+def names_of(target: str) -> list[str]:
+    """The names of a target's groups."""
+    return [group.name for group in groups_of(target)]
+
+
+def build(target: str, lake: Lake, subjects: DataFrame, wanted: Collection[str] | None = None) -> DataFrame:
+    """Features of a target: one row per row of ``subjects``, its columns first, then each feature as a double.
+
+    subjects: order_id, as_of; or seller_id, sku_id, as_of; unique; further columns are kept. wanted: names of
+    features, all by default: groups that hold none of them are not computed. Reads recorded_at < as_of only. An empty
+    frame of subjects gives an empty frame.
+    """
+    names = [feature.name for feature in features_of(target) if wanted is None or feature.name in wanted]
     known = span_of(lake, subjects)
     if known is None:
-        nothing = [F.lit(None).cast("double").alias(feature.name) for feature in features_of(target)]
-        return subjects.select("*", *nothing)
-    alone = [group for group in groups_of(target) if group.kernel is None]
-    together = [group for group in groups_of(target) if group.kernel is not None]
+        return subjects.select("*", *[F.lit(None).cast("double").alias(name) for name in names])
+    needed = [group for group in groups_of(target) if set(group.names) & set(names)]
+    alone = [group for group in needed if group.kernel is None]
+    together = [group for group in needed if group.kernel is not None]
     parts = [known.once(group.name, partial(group_rows, group, known, subjects)) for group in alone]
     if together:
-        names = tuple(name for group in together for name in group.names)
+        columns = tuple(name for group in together for name in group.names)
         kernels = tuple(group.kernel for group in together if group.kernel is not None)
-        parts.append(known.once("series", lambda: series_rows(known, subjects, kernels, names)))
-    wanted = [feature.name for feature in features_of(target)]
-    return reduce(_beside, parts, subjects).select(*subjects.columns, *wanted)
+        parts.append(known.once("series", lambda: series_rows(known, subjects, kernels, columns)))
+    return reduce(_beside, parts, subjects).select(*subjects.columns, *names)
 
 
 def group_rows(group: FeatureGroup, known: Known, subjects: DataFrame) -> DataFrame:

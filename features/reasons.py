@@ -34,6 +34,8 @@ REASONS: dict[str, Reason] = {
         Reason("calendar", "holidays, weekends and sales events", ("calendar", "orders", "stock")),
         Reason("buyer", "the buyer's own history", ("orders",)),
         Reason("contact", "what was asked about the order", ("contacts",)),
+        Reason("article", "how orders of this article fare, and how it is offered", ("listings", "order_items")),
+        Reason("arrival", "how it arrived", ("shipment_events", "orders")),
         Reason("recent_stock", "how well it was in stock lately", ("stock",)),
         Reason("on_hand", "how long what is there will last", ("stock",)),
         Reason("demand", "what it sells when it is there", ("stock", "order_items")),

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from lake.store import Lake
@@ -41,7 +41,8 @@ def read(lake: Lake, asked: DataFrame, moment: datetime) -> tuple[Fields, Source
         if fields.setdefault(subject, {}).get("carrier") is None:
             fields[subject]["carrier"] = row["carrier"]
         _source(sources, subject, "shipments", row["shipment_id"], row["recorded_at"])
-    for row in _last(scans).to_pylist():
+    # The scan that happened last; of two at one moment the one that became known last.
+    for row in _newest(scans, ("event_at", "recorded_at", "event", "shipment_id", "hub")):
         subject = (row["order_id"], "")
         fields.setdefault(subject, {})["last_scan"] = {
             "event": row["event"],
@@ -51,7 +52,34 @@ def read(lake: Lake, asked: DataFrame, moment: datetime) -> tuple[Fields, Source
         }
         key = f"{row['shipment_id']}/{row['event']}/{_iso(row['event_at'])}"
         _source(sources, subject, "shipment_events", key, row["recorded_at"])
+    _offers_and_words(lake, items, ids, moment, sources)
     return fields, sources
+
+
+def _offers_and_words(lake: Lake, items: DataFrame, ids: DataFrame, moment: datetime, sources: Sources) -> None:
+    """The rows behind reasons about the article and about what was asked: its newest price, the newest message."""
+    prices = lake.read("listings", known_before=moment).where(F.col("price").isNotNull())
+    offered = items.where(F.col("line_no") == 1).select("order_id", "seller_id", "sku_id").distinct()
+    met = offered.join(prices.select("seller_id", "sku_id", "active_from", "recorded_at"), ["seller_id", "sku_id"])
+    named = ("recorded_at", "active_from", "seller_id", "sku_id")
+    for row in _newest(met, named):
+        key = f"{row['seller_id']}/{row['sku_id']}/{row['active_from']}"
+        _source(sources, (row["order_id"], ""), "listings", key, row["recorded_at"])
+    wrote = lake.read("contacts", known_before=moment).join(ids, "order_id", "left_semi")
+    for row in _newest(wrote, ("event_at", "recorded_at", "contact_id")):
+        _source(sources, (row["order_id"], ""), "contacts", row["contact_id"], row["recorded_at"])
+
+
+def _newest(rows: DataFrame, named: tuple[str, ...]) -> list[dict[str, Any]]:
+    """Of each order the row that is last by ``named``."""
+    newest = rows.groupBy("order_id").agg(F.max(F.struct(*named)).alias("row"))
+    found: list[dict[str, Any]] = (
+        newest.select("order_id", *[F.col(f"row.{name}").alias(name) for name in named])
+        .orderBy("order_id")
+        .toArrow()
+        .to_pylist()
+    )
+    return found
 
 
 def _order(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -84,17 +112,6 @@ def _first(rows: DataFrame, key: tuple[str, ...]) -> pa.Table:
         F.min(F.struct("recorded_at", *[name for name in rest if name != "recorded_at"])).alias("row")
     )
     return taken.select(*key, *[F.col(f"row.{name}").alias(name) for name in rest]).orderBy(*key).toArrow()
-
-
-def _last(scans: DataFrame) -> pa.Table:
-    """The newest scan of each order by when it happened; ties by when it became known."""
-    named: list[Column | str] = ["event_at", "recorded_at", "event", "shipment_id", "hub"]
-    newest = scans.groupBy("order_id").agg(F.max(F.struct(*named)).alias("row"))
-    return (
-        newest.select("order_id", *[F.col(f"row.{name}").alias(str(name)) for name in named])
-        .orderBy("order_id")
-        .toArrow()
-    )
 
 
 def _source(sources: Sources, subject: Subject, table: str, key: str, recorded_at: datetime) -> None:

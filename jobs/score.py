@@ -23,10 +23,11 @@ from features import catalog
 from jobs import evidence
 from jobs.context import Context, StepReport, open_lake
 from jobs.record import recorded
+from lake import evolve
 from lake.engine import is_embedded
 from lake.gates import Gates
 from lake.store import Lake, as_of
-from models import explain, frames, predict, target
+from models import explain, frames, predict, shared, target
 from models.registry import Registry, Served
 from models.target import TargetSpec
 
@@ -60,12 +61,13 @@ def main(context: Context, options: argparse.Namespace) -> StepReport:
 
 
 def run(lake: Lake, spec: TargetSpec, day: date, served: Served, *, docs: Path, embedded: bool = True) -> StepReport:
-    """Score every subject of ``day``. idle where the source has none of the target's tables, held where a feature is
-    outside its bounds. Counts: scored, abstained, candidates. docs: where the gate's page goes.
+    """Score every subject of ``day``. idle where the source lacks a table that the target needs, held where a feature
+    is outside its bounds. Counts: scored, abstained, candidates. docs: where the gate's page goes.
     """
-    if not lake.exists(spec.subject_table):
-        return StepReport("idle", f"{spec.name}: the source has no {spec.subject_table}; nothing to score")
-    version = build_features(lake, spec, day)
+    lacking = target.lacking(lake, spec)
+    if lacking:
+        return StepReport("idle", f"{lacking}; nothing to score")
+    version, made_from = build_features(lake, spec, day)
     refused = gate(lake, spec, day, docs)
     if refused:
         return StepReport("held", refused, versions=lake.versions_read)
@@ -82,6 +84,7 @@ def run(lake: Lake, spec: TargetSpec, day: date, served: Served, *, docs: Path, 
     message = f"{spec.name}: " + ", ".join(f"{count:,} {name}" for name, count in counts.items())
     # what a replay needs: the same tables, the same model, and which writing of the candidates this run made
     versions: dict[str, int | str] = {
+        **made_from,
         **lake.versions_read,
         f"features_{spec.name}": version,
         f"candidates_{spec.name}": written,
@@ -92,11 +95,15 @@ def run(lake: Lake, spec: TargetSpec, day: date, served: Served, *, docs: Path, 
     return StepReport("done", message, counts, versions)
 
 
-def build_features(lake: Lake, spec: TargetSpec, day: date) -> int:
-    """Write the day's rows of ``features_<target>``; returns the table's version."""
-    subjects = spec.subjects_at(lake, as_of(day))
-    rows = frames.features_of(lake, spec, subjects).select(*frames.SUBJECT_COLUMNS, *spec.features)
-    return lake.replace_days(f"features_{spec.name}", rows.withColumn("day", F.lit(day)), day, day)
+def build_features(lake: Lake, spec: TargetSpec, day: date) -> tuple[int, dict[str, int]]:
+    """Write the day's rows of ``features_<target>``, from those that it shares with other targets where it does.
+
+    Returns the table's version and those of the tables that the features were made from.
+    """
+    name = f"features_{spec.name}"
+    rows, made_from = shared.features_of_day(lake, spec, day)
+    version = lake.replace_days(name, evolve.fitted(lake, name, rows.withColumn("day", F.lit(day))), day, day)
+    return version, made_from
 
 
 def gate(lake: Lake, spec: TargetSpec, day: date, docs: Path) -> str:

@@ -19,7 +19,7 @@ import pandas as pd
 from jobs.context import Context, StepReport, open_lake
 from jobs.record import recorded
 from lake.store import Lake, as_of
-from models import fit, frames, judge, target, windows
+from models import fit, frames, judge, shared, target, windows
 from models.model import Model
 from models.predict import probability
 from models.registry import Promotion, Registry, Served, Verdict
@@ -59,16 +59,16 @@ def run(
     now: datetime,
     seed: int = SEED,
 ) -> StepReport:
-    """Train ``spec`` as of the end of ``day``. idle where the source has no such subjects, done otherwise, too
-    little history
-    included: the champion, if any, stays, and the message says what is missing.
+    """Train ``spec`` as of the end of ``day``. idle where the source lacks a table that the target needs, done
+    otherwise, too little history included: the champion, if any, stays, and the message says what is missing.
     """
     train_before = as_of(day)
+    lacking = target.lacking(lake, spec)
     begin = frames.first_known(lake, spec)
-    if begin is None:
-        return StepReport("idle", f"{spec.name}: the source has no {spec.subject_table}; nothing to learn from")
+    if lacking or begin is None:
+        return StepReport("idle", f"{lacking or spec.name}; nothing to learn from")
     begin = max(begin + spec.warm_up, train_before - spec.history)
-    learning = frames.learnable(lake, spec, begin, train_before, whole_from=train_before, seed=seed, most=MOST_ROWS)
+    learning = shared.learnable(lake, spec, begin, train_before, whole_from=train_before, seed=seed, most=MOST_ROWS)
     try:
         challenger, verdict = _judged(spec, learning, train_before, served, seed)
     except TooLittleHistory as short:

@@ -191,10 +191,11 @@ def _walk(
     was mature before it; NaN elsewhere.
     """
     folds = 1 if params is MANY_POSITIVES else FOLDS
-    width = (windows.train_before - windows.calibrate_from) / folds
+    newest = min(pd.Timestamp(windows.train_before), rows["as_of"].max().ceil("D"))
+    width = (newest - pd.Timestamp(windows.calibrate_from)) / folds
     learned, leaning = np.full(len(rows), np.nan), np.full(len(rows), np.nan)
     for number in range(folds):
-        start = pd.Timestamp(windows.calibrate_from + number * width)
+        start = pd.Timestamp(windows.calibrate_from) + number * width
         seen = ((rows["as_of"] < start) & (rows["matured_at"] <= start)).to_numpy()
         last = number == folds - 1
         meets = ((rows["as_of"] >= start) & (last | (rows["as_of"] < start + width))).to_numpy()

@@ -66,7 +66,7 @@ def learnable(
     """Feature rows with first <= as_of < before: at most about ``most`` of those before ``whole_from``, all of the
     later ones.
     """
-    subjects = spec.subjects_between(lake, first, before)
+    subjects = of_snapshots(spec, spec.subjects_between(lake, first, before))
     early = subjects.where(F.col("as_of") < F.lit(whole_from))
     taken = sampled(early, spec, min(1.0, most / max(early.count(), 1)), seed)
     if before > whole_from:
@@ -85,11 +85,16 @@ def first_known(lake: Lake, spec: TargetSpec) -> datetime | None:
     return datetime.fromisoformat(str(min(days, key=str))).replace(tzinfo=UTC) if days else None
 
 
+def of_snapshots(spec: TargetSpec, subjects: DataFrame) -> DataFrame:
+    """The subject rows that a target is about, out of a population that it shares with others."""
+    return subjects.where(F.col("snapshot").isin(*spec.snapshots))
+
+
 def features_of(lake: Lake, spec: TargetSpec, subjects: DataFrame) -> DataFrame:
     """One row per subject row: SUBJECT_COLUMNS, the spec's keys and every feature of its target, as Spark computes
     them.
     """
-    built = catalog.build(spec.built_as, lake, subjects)
+    built = catalog.build(spec.built_as, lake, subjects, spec.features)
     days = F.col("horizon_days").cast("int") if "horizon_days" in built.columns else F.lit(None).cast("int")
     return built.withColumns({**_subject(spec), "horizon_days": days})
 

@@ -72,15 +72,16 @@ def usual_lag(rows: pd.DataFrame) -> pd.Timedelta:
 
 def split(rows: pd.DataFrame, train_before: datetime) -> Windows:
     """Trailing windows: 30 % of the span to calibrate on, before it 15 % to select on, wide enough for labels to
-    mature in.
+    mature in. The span ends with the newest mature row: where labels take weeks, the last weeks hold none.
     """
     if rows.empty:
         raise TooLittleHistory(
             f"no label is mature before {train_before:%Y-%m-%d}. Choose a later day or bring more history."
         )
-    span = pd.Timestamp(train_before) - rows["as_of"].min()
+    newest = min(pd.Timestamp(train_before), rows["as_of"].max().ceil("D"))
+    span = newest - rows["as_of"].min()
     select = min(max(SELECT_SHARE * span, 1.5 * usual_lag(rows)), WIDEST_SHARE * span).ceil("D")
-    calibrate_from = train_before - (CALIBRATE_SHARE * span).ceil("D").to_pytimedelta()
+    calibrate_from = (newest - (CALIBRATE_SHARE * span).ceil("D")).to_pydatetime()
     return Windows(calibrate_from - select.to_pytimedelta(), calibrate_from, train_before)
 
 

@@ -8,11 +8,14 @@ import pandas as pd
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from features import catalog, subjects
+from features import catalog, watched
+from features.subjects import ORDER_SNAPSHOTS
 from lake.store import Lake
 from models.target import TargetSpec
 
-FEATURES = catalog.features_of("late_delivery")
+FEATURES = catalog.features_of(
+    "order_problems", *catalog.names_of("late_delivery"), "silence", "hubs_ahead", "seller_pace"
+)
 
 
 def label(lake: Lake, rows: DataFrame, known_before: datetime | None) -> DataFrame:
@@ -74,13 +77,13 @@ SPEC = TargetSpec(
     event="the last parcel is delivered after promised_at, or not at all by then",
     recipient="buyer",
     horizon="until promised_at",
-    snapshots=subjects.ORDER_SNAPSHOTS,
+    snapshots=ORDER_SNAPSHOTS,
     subject_table="orders",
     keys=("order_id",),
-    subjects_at=subjects.open_orders,
-    subjects_between=subjects.order_snapshots,
+    subjects_at=watched.watched_orders,
+    subjects_between=watched.watched_snapshots,
     label=label,
-    built_as="late_delivery",
+    built_as="order_problems",
     features=tuple(feature.name for feature in FEATURES),
     monotone={feature.name: feature.monotone for feature in FEATURES if feature.monotone},
     rule=least_slack,

@@ -23,16 +23,17 @@ Build = Callable[[Lake, DataFrame], DataFrame]
 TOLERANCE = 1e-9
 
 EVENTS = {
-    "order_events": ("approved", "cancelled", "closed", "refunded", "paid"),
+    "order_events": ("approved", "cancelled", "closed", "refunded", "paid", "return_requested"),
     "shipment_events": ("handed_over", "hub_in", "hub_out", "out_for_delivery", "attempt_failed", "delivered", "lost"),
     "inbound": ("ordered", "received", "cancelled"),
+    "disputes": ("opened", "closed"),
 }
 NEW_KEYS = {
     "orders": "order_id", "order_items": "line_no", "shipments": "shipment_id", "contacts": "contact_id",
-    "calendar": "name", "inbound": "inbound_id",
+    "calendar": "name", "inbound": "inbound_id", "disputes": "dispute_id",
 }  # fmt: skip
 FIXED = {"recorded_at", "day", "order_id", "shipment_id", "seller_id", "sku_id", "inbound_id", "contact_id", "region",
-         "line_no", "name", "stock_day", "promo_day", "calendar_day", "active_from"}  # fmt: skip
+         "dispute_id", "line_no", "name", "stock_day", "promo_day", "calendar_day", "active_from"}  # fmt: skip
 
 
 def future_rewritten(world: World, cut: datetime, seed: int) -> World:
@@ -95,6 +96,9 @@ def altered(name: str, row: Row, pick: random.Random) -> Row:
             "destination_region",
             "origin_region",
             "buyer_id",
+            "by",
+            "topic",
+            "text",
         }:
             other[column] = pick.choice(sorted({str(value), *ALTERNATIVES[column]}))
         elif column == "kind":
@@ -105,7 +109,8 @@ def altered(name: str, row: Row, pick: random.Random) -> Row:
 ALTERNATIVES = {
     "carrier": ("post", "van"), "hub": ("h1", "h2", "h3"), "category": ("toys", "books"),
     "payment_type": ("card", "boleto"), "destination_region": ("BR-SP", "BR-RJ"), "origin_region": ("BR-SP", "BR-RJ"),
-    "buyer_id": ("buyer1", "buyer2"),
+    "buyer_id": ("buyer1", "buyer2"), "by": ("seller", "buyer"), "topic": ("where", "not_as_described"),
+    "text": ("Where is it?!", "thank you"),
 }  # fmt: skip
 
 

@@ -48,7 +48,7 @@ def test_a_bad_group_is_refused_with_the_remedy() -> None:
 
 
 def test_an_unknown_target_is_named_with_those_there_are() -> None:
-    with pytest.raises(FeatureError, match="late_delivery, stock_out"):
+    with pytest.raises(FeatureError, match="late_delivery, order_problems, stock_out"):
         catalog.features_of("weather")
 
 

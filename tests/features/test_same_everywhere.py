@@ -12,7 +12,7 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 from world import AS_OF, World, write
 
-from features import catalog, subjects
+from features import catalog, subjects, watched
 from lake.store import Lake
 
 
@@ -28,9 +28,9 @@ def test_partition_counts_do_not_matter(
 
 
 def test_the_orders_of_a_daily_run_are_those_of_a_backtest(world_lake: Lake, built: dict[str, Built]) -> None:
-    one_day = in_memory(subjects.open_orders(world_lake, AS_OF))
-    rows = rows_of(catalog.build("late_delivery", world_lake, one_day), KEYS["late_delivery"])
-    among_many = built["late_delivery"].rows
+    one_day = in_memory(watched.watched_orders(world_lake, AS_OF))
+    rows = rows_of(catalog.build("order_problems", world_lake, one_day), KEYS["order_problems"])
+    among_many = built["order_problems"].rows
     wanted = among_many[among_many.index.get_level_values("as_of") == AS_OF]
     assert len(rows) > 5
     assert set(rows.index) == set(wanted.index)
