@@ -13,6 +13,8 @@ READY_BENCH := .venv/.ready-bench
 SOURCE ?= simulator
 DAY ?=
 OPTIONS = --source $(SOURCE) $(if $(DATA),--data $(DATA)) $(if $(DAY),--day $(DAY))
+# One worker a core, a folder's tests together (tests/conftest.py); WORKERS= runs them one after the other.
+WORKERS ?= -n logical --maxprocesses 4 --dist loadscope --no-loadscope-reorder
 export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := true
 
@@ -36,7 +38,7 @@ backtest: $(READY) ## learn from the past, predict what came next: TARGET=... TR
 		--train-before $(TRAIN_BEFORE) --test-before $(TEST_BEFORE) --out $(OUT)
 
 test: $(READY_DEV) ## every test, with one run through the real Airflow scheduler
-	@PYTHONDONTWRITEBYTECODE=1 $(BIN)/python -m pytest -p no:cacheprovider $(ARGS)
+	@PYTHONDONTWRITEBYTECODE=1 $(BIN)/python -m pytest -p no:cacheprovider $(WORKERS) $(ARGS)
 
 check: $(READY_DEV) ## style, types, import layers, DAG policy
 	@$(BIN)/ruff check --no-cache .
