@@ -22,7 +22,7 @@ from notices.state import open_state
 
 KILLS_PER_POINT, KILLS_AT_RANDOM, NOTICES = 50, 300, 20_000
 BLOCKS = 4  # state DBs, one after the other, so that a run can be watched
-FREEZES, FROZEN_NOTICES = 100, 14_000
+FREEZES, FROZEN_NOTICES = 100, 16_000
 MAILS_PER_BEHAVIOUR = 200
 CANCELS = 1_000
 HOURS_DOWN, QUEUED, WITH_WRONG_PASSWORD = 6, 50_000, 2_000

@@ -11,10 +11,16 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from notices.db_clock import read_clock
 from notices.state import chunks, journals, sent_before
+
+_LONGER = (
+    update(journals)
+    .where(journals.c.name == bindparam("name_"), journals.c.position < bindparam("length"))
+    .values(position=bindparam("length"))
+)
 
 
 class Journal:
@@ -73,8 +79,7 @@ class Journal:
         return found or 0
 
     def _seen(self, db: Connection, length: int) -> None:
-        shorter = (journals.c.name == self._name) & (journals.c.position < length)
-        db.execute(update(journals).where(shorter).values(position=length))
+        db.execute(_LONGER, {"name_": self._name, "length": length})
 
 
 def key_of(message_id: str) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from sqlalchemy import Connection, Engine
 
 from notices.database import WRITES
 
+MOST_GATHERING_SECONDS = 0.002
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
 A = TypeVar("A")
@@ -29,6 +31,7 @@ class Ledger:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._db: Connection | None = None
+        self._took = 0.0  # seconds that the last transaction cost
         self._waiting: list[tuple[Together, Any, asyncio.Future[Any]]] = []
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ledger")
         self._task: asyncio.Task[None] | None = None
@@ -63,6 +66,8 @@ class Ledger:
     async def _drain(self) -> None:
         loop = asyncio.get_running_loop()
         while self._waiting:
+            # who is about to hand something in should share the flush: wait for them a small part of what it costs
+            await asyncio.sleep(min(self._took / 4, MOST_GATHERING_SECONDS))
             group, self._waiting = self._waiting, []
             work = [(together, item) for together, item, _ in group]
             try:
@@ -83,10 +88,12 @@ class Ledger:
         for at, (together, _) in enumerate(work):
             places.setdefault(together, []).append(at)
         results: list[tuple[Any, Exception | None]] = [(None, None)] * len(work)
+        begun = time.perf_counter()
         with self._transaction() as db:
             for together, here in places.items():
                 for place, value in zip(here, together(db, [work[place][1] for place in here]), strict=True):
                     results[place] = (value, None)
+        self._took = time.perf_counter() - begun
         return results
 
     def _alone(self, together: Together, item: Any) -> tuple[Any, Exception | None]:

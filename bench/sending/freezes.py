@@ -19,7 +19,7 @@ from notices.state import open_state
 
 POOL = 4
 LEASE_SECONDS = 1.0
-PAST_LEASE_SECONDS = 0.4
+PAST_LEASE_SECONDS = 1.5  # long enough for others to take over and send what was held
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,6 @@ def trial(
     freezes: int,
     seed: int,
     sabotage: str = "",
-    past_lease: float = PAST_LEASE_SECONDS,
 ) -> Figures:
     """Freeze one sender after the other while all send; then let them finish, and count.
 
@@ -62,7 +61,7 @@ def trial(
         time.sleep(1.0)
         while done < freezes and len(log.accepted) < many * 0.95:
             at = dice.randrange(len(parents))
-            done += _frozen(children[at], LEASE_SECONDS + past_lease)
+            done += _frozen(children[at], LEASE_SECONDS + PAST_LEASE_SECONDS)
             time.sleep(dice.uniform(0.05, 0.4))
         for parent in parents:
             parent.ended()
