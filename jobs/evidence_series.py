@@ -58,7 +58,7 @@ def read(lake: Lake, asked: DataFrame, moment: datetime) -> tuple[Fields, Source
     return fields, sources
 
 
-def planned(frame: pd.DataFrame, demand: Demand | None) -> pd.DataFrame:
+def planned(frame: pd.DataFrame, demand: Demand | None, terms: Terms = TERMS) -> pd.DataFrame:
     """``frame`` with the order plan of each row in columns ``plan_...``, NaN where the source counts no pieces.
 
     frame: candidates' features, as_of. demand: the forecast of the model in service; without one the usual demand.
@@ -69,8 +69,8 @@ def planned(frame: pd.DataFrame, demand: Demand | None) -> pd.DataFrame:
     found = pd.DataFrame(index=frame.index)
     found[f"{PLANNED}daily"] = daily
     at = _position(frame.iloc[rows], daily[rows], demand)
-    level = demand.at(TERMS.fractile(at.lead_days)) if demand is not None else None
-    made = replenish.plan(at, TERMS, level)
+    level = demand.at(terms.fractile(at.lead_days, at.daily)) if demand is not None else None
+    made = replenish.plan(at, terms, level)
     for name in ("runs_out_days", "order_in_days", "quantity", "short_pieces", "waiting_pieces"):
         values = np.full(len(frame), np.nan)
         values[rows] = getattr(made, name)

@@ -17,8 +17,10 @@ from models.negative_binomial import Array, reaches, short
 
 LOOKS_AHEAD_DAYS = 90
 FAR_DAYS = 365.0
+FAR_DEVIATIONS = 5.0  # beyond these a chance is nearly 0 or 1
+LEAST_DAILY, MOST_SURE = 0.02, 0.995
 LOST_SHARE = 0.03  # replenishments that are cancelled and never come
-NODES = 7  # lead times of equal chance that stand for the distribution
+NODES = 5  # lead times of equal chance that stand for the distribution
 Flags = npt.NDArray[np.bool_]
 
 
@@ -26,20 +28,23 @@ Flags = npt.NDArray[np.bool_]
 class Terms:
     """What a piece too few and a piece too many cost, as shares of its price, and how often a seller orders.
 
-    shortage_share: margin and goodwill lost with a piece that was wanted and not there. holding_share_a_year: capital,
-    space and decay. most_risk: the chance of running out before arrival that may be left on the last day to order.
+    shortage_share: margin and goodwill lost with a piece that was wanted and not there. day_pieces: a stock-out day costs
+    as much again as so many lost pieces, however little the article sells: it loses its place and the buyers' trust.
+    holding_share_a_year: capital, space and decay. most_risk: the chance of running out before arrival that may be left
+    on the last day to order.
     """
 
     shortage_share: float = 0.30
-    holding_share_a_year: float = 0.40
-    review_days: float = 7.0
-    most_risk: float = 0.10
+    day_pieces: float = 0.5
+    holding_share_a_year: float = 1.5
+    review_days: float = 3.5
+    most_risk: float = 0.05
 
-    def fractile(self, lead_days: Array) -> Array:
+    def fractile(self, lead_days: Array, daily: Array) -> Array:
         """The chance with which an order should cover its protection window; a piece too many waits twice as long."""
-        kept = 2.0 * (lead_days + self.review_days)
-        holding = self.holding_share_a_year * kept / 365.0
-        found: Array = self.shortage_share / (self.shortage_share + holding)
+        shortage = self.shortage_share * (1.0 + self.day_pieces / np.maximum(daily, LEAST_DAILY))
+        holding = self.holding_share_a_year * 2.0 * (lead_days + self.review_days) / 365.0
+        found: Array = np.clip(shortage / (shortage + holding), 0.05, MOST_SURE)
         return found
 
 
@@ -106,12 +111,22 @@ def runs_out_by(at: Position) -> Array:
     days = np.arange(1, LOOKS_AHEAD_DAYS + 1, dtype=np.float64)
     mean = at.daily[:, None] * days[None, :]
     variance = at.variance(mean)
-    found = reaches(mean, variance, np.broadcast_to(at.on_hand[:, None], mean.shape))
+    found = _reached(mean, variance, at.on_hand[:, None])
     coming = np.flatnonzero(at.inbound > 0)
     if coming.size:
-        both = reaches(mean[coming], variance[coming], (at.on_hand + at.inbound)[coming, None] + 0 * mean[coming])
+        both = _reached(mean[coming], variance[coming], (at.on_hand + at.inbound)[coming, None])
         found[coming] = _with_arrival(found[coming], both, _arrives(at, coming, days))
     return np.maximum.accumulate(found, axis=1)
+
+
+def _reached(mean: Array, variance: Array, pieces: Array) -> Array:
+    """``reaches``, computed only where the answer is not plain: most articles have plenty, or nothing, on most days."""
+    stock = np.broadcast_to(pieces, mean.shape)
+    away = FAR_DEVIATIONS * np.sqrt(np.maximum(variance, mean)) + 1.0
+    found = np.where(mean > stock + 2.0 * away, 1.0, 0.0)
+    unsure = (mean + away > stock) & (found == 0)
+    found[unsure] = reaches(mean[unsure], variance[unsure], stock[unsure])
+    return found
 
 
 def _with_arrival(alone: Array, both: Array, arrived: Array) -> Array:
@@ -174,11 +189,12 @@ def _order_in_days(curve: Array, leads: Array, terms: Terms) -> Array:
     best = np.zeros(len(curve))
     is_open = np.ones(len(curve), dtype=bool)
     for wait in range(LOOKS_AHEAD_DAYS):
-        risk = np.mean([_read(curve, lead + wait) for lead in leads], axis=0)
-        is_open &= (risk <= terms.most_risk) & (leads[-1] + wait < LOOKS_AHEAD_DAYS)
-        if not is_open.any():
+        rows = np.flatnonzero(is_open)
+        if not rows.size:
             break
-        best = np.where(is_open, float(wait), best)
+        risk = np.mean([_read(curve[rows], lead[rows] + wait) for lead in leads], axis=0)
+        is_open[rows] = (risk <= terms.most_risk) & (leads[-1, rows] + wait < LOOKS_AHEAD_DAYS)
+        best[is_open] = float(wait)
     return best
 
 
@@ -205,18 +221,20 @@ def _came(at: Position, days: Array) -> Array:
 
 def _quantity(at: Position, leads: Array, terms: Terms, level: float | Array | None) -> Array:
     """The least order with which demand of lead time and review is covered with the wanted chance."""
-    wanted = terms.fractile(at.lead_days) if level is None else np.broadcast_to(level, at.daily.shape)
+    wanted = terms.fractile(at.lead_days, at.daily) if level is None else np.broadcast_to(level, at.daily.shape)
     windows = leads + terms.review_days
     means = at.daily[None, :] * windows
     variances = at.spread[0] * means + at.spread[1] * means * means
-    came = np.stack([_came(at, window) for window in windows])
+    coming = np.flatnonzero(at.inbound > 0)
+    came = np.stack([_came(at, window) for window in windows])[:, coming]
     low = np.full(len(at.daily), -1.0)
     high = np.ceil(means.max(axis=0) + 12 * np.sqrt(np.maximum(variances.max(axis=0), 1.0)) + 12)
     for _ in range(40):
         between = np.floor((low + high) / 2)
-        here = at.on_hand + between + 1.0
-        missed = (1 - came) * reaches(means, variances, here[None, :] + 0 * means)
-        missed += came * reaches(means, variances, (here + at.inbound)[None, :] + 0 * means)
+        here = at.on_hand + between  # demand of all of it would leave an empty shelf: that is what is told of
+        missed = _reached(means, variances, here[None, :])
+        both = _reached(means[:, coming], variances[:, coming], (here + at.inbound)[None, coming])
+        missed[:, coming] = (1 - came) * missed[:, coming] + came * both
         enough = 1.0 - missed.mean(axis=0) >= wanted
         high, low = np.where(enough, between, high), np.where(enough, low, between)
         if np.all(high - low <= 1):

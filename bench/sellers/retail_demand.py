@@ -1,0 +1,91 @@
+"""Tomorrow's demand on FreshRetailNet: what training on raw sales does, and what masking and scaling mend."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import xgboost as xgb
+
+from bench.sellers.panel import Panel
+from models import demand_quantiles
+from models.negative_binomial import Array
+
+LEVELS = (0.1, 0.5, 0.9)
+FIRST_LEARNED = 22  # days of history before the first row that is learned from
+HALF_LIFE_DAYS, MOST_RATIO, LEAST_USUAL, ROUNDS, LEVEL_DAYS = 14.0, 12.0, 0.05, 200, 7
+DEMAND_ROWS = 250_000
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Demand of the next day on days with every selling hour in stock, where sales are demand."""
+
+    rows: int
+    error: dict[str, float]
+    bias: dict[str, float]
+    off_by: float
+    crossings: int
+
+
+def demand(panel: Panel, first_test: int, last_test: int, *, rows: int = DEMAND_ROWS, seed: int = 7) -> Wanted:
+    """Weighed absolute error and bias: trained on raw sales of all days; trained on days whose sales are demand, each
+    article against its usual demand; quantiles with conformal moves. The days are as_of days, counted from the first.
+    """
+    rng = np.random.default_rng(seed)
+    asked = panel.sample(rng, first_test, last_test, rows // 2, whole_days=True)
+    raw = panel.sample(rng, FIRST_LEARNED, first_test, rows, whole_days=False)
+    clean = panel.sample(rng, FIRST_LEARNED, first_test, rows, whole_days=True)
+    actual = panel.sold(asked)
+    raw_matrix, _ = panel.features(raw, scaled=False)
+    asked_raw, _ = panel.features(asked, scaled=False)
+    matrix_, usual = panel.features(clean, scaled=True)
+    asked_matrix, asked_usual = panel.features(asked, scaled=True)
+    sold = panel.sold(clean)
+    found = {
+        "raw": _grow(raw_matrix, panel.sold(raw), None, "reg:squarederror", seed).predict(xgb.DMatrix(asked_raw)),
+        "28-day mean": asked_usual,
+        "model": asked_usual * _level(matrix_, sold, usual, clean.day, first_test, asked_matrix, seed),
+    }
+    quantiles = demand_quantiles.fit(
+        matrix_, sold, usual, _origins(clean.day, first_test), LEVELS, demand_quantiles.Params(depth=6, rounds=60)
+    ).quantiles(asked_matrix, asked_usual)
+    return Wanted(
+        len(actual),
+        {name: float(np.abs(part - actual).sum() / actual.sum()) for name, part in found.items()},
+        {name: float(part.sum() / actual.sum() - 1) for name, part in found.items()},
+        max(demand_quantiles.off_by(quantiles[:, n], actual, level) for n, level in enumerate(LEVELS)),
+        int((np.diff(quantiles, axis=1) < 0).any(axis=1).sum()),
+    )
+
+
+def _level(
+    matrix: npt.NDArray[np.float32], sold: Array, usual: Array, day: npt.NDArray[np.int64], first_test: int,
+    asked: npt.NDArray[np.float32], seed: int,
+) -> Array:  # fmt: skip
+    """Tweedie trees on demand over usual demand, times what the last week before the test says of the level."""
+    ratio = np.minimum(sold / usual, MOST_RATIO)
+    weight = usual * 0.5 ** ((first_test - day) / HALF_LIFE_DAYS)
+    old, last = day < first_test - LEVEL_DAYS, day >= first_test - LEVEL_DAYS
+    trial = _grow(matrix[old], ratio[old], weight[old], "reg:tweedie", seed)
+    guess = trial.predict(xgb.DMatrix(matrix[last])) * usual[last]
+    level = float(sold[last].sum() / guess.sum())
+    trees = _grow(matrix, ratio, weight, "reg:tweedie", seed)
+    return np.asarray(trees.predict(xgb.DMatrix(asked)), dtype=np.float64) * level
+
+
+def _origins(day: npt.NDArray[np.int64], first_test: int) -> npt.NDArray[np.int64]:
+    """Moments in order: weeks before the test."""
+    return -((first_test - 1 - day) // LEVEL_DAYS)
+
+
+def _grow(
+    matrix: npt.NDArray[np.float32], label: Array, weight: Array | None, objective: str, seed: int
+) -> xgb.Booster:
+    settings = {
+        "objective": objective, "tree_method": "hist", "max_bin": 64, "learning_rate": 0.06, "max_depth": 6,
+        "min_child_weight": 20, "subsample": 0.8, "colsample_bytree": 0.5, "nthread": 2, "seed": seed,
+    }  # fmt: skip
+    settings |= {"tweedie_variance_power": 1.3} if objective == "reg:tweedie" else {}
+    return xgb.train(settings, xgb.DMatrix(matrix, label=label, weight=weight), num_boost_round=ROUNDS)
