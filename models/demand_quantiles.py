@@ -17,20 +17,22 @@ from models.negative_binomial import Array
 
 Matrix = npt.NDArray[np.float32]
 MOST_RATIO = 30.0
-ORIGINS = 3
 SHARES = (1.0, 0.75, 0.5, 0.25, 0.0)
 SIZES = 3  # groups of articles by usual demand, each with its own move
 
 
 @dataclass(frozen=True, slots=True)
 class Params:
-    """How trees are grown. half_life: moments after which a row counts half."""
+    """How trees are grown. half_life: moments after which a row counts half. origins: the last moments, held back to
+    choose the mix and the moves; one where the level drifts.
+    """
 
     depth: int = 5
     rounds: int = 150
     half_life: float = 12.0
     child_weight: float = 5.0
     threads: int = 2
+    origins: int = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +59,10 @@ def fit(
     """Learn from rows whose ``wanted`` is demand and not censored sales.
 
     matrix: (n, k). usual: (n,) above 0, what each row is measured against. moment: (n,) whole numbers in order of time;
-    the last ORIGINS of them choose the mix and the moves, each met by trees that knew what came before.
+    the last few of them choose the mix and the moves, each met by trees that knew what came before.
     """
     used = params or Params()
-    held = np.unique(moment)[-ORIGINS:]
+    held = np.unique(moment)[-used.origins :]
     relative, plain, seen = [], [], []
     for origin in held:
         before, here = moment < origin, moment == origin

@@ -36,7 +36,7 @@ class Terms:
 
     shortage_share: float = 0.30
     day_pieces: float = 0.5
-    holding_share_a_year: float = 1.5
+    holding_share_a_year: float = 2.0
     review_days: float = 3.5
     most_risk: float = 0.05
 

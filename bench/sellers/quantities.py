@@ -19,8 +19,8 @@ from models.negative_binomial import Array
 
 LEVELS = (0.5, 0.9, 0.95)
 FIRST_TEST = 23  # as_of months of 2018; what came before chose everything
-ORIGINS = (23, 25, 27, 29, 31, 33)  # demand is forecast from these: statsforecast takes its time
-PEERED_SERIES = 300
+ORIGINS = (23, 26, 29, 32)  # demand is forecast from these: statsforecast takes its time
+PEERED_SERIES = 150
 HALF_LIFE_MONTHS = 8.0
 TREES = {
     "objective": "binary:logistic", "tree_method": "hist", "max_bin": 64, "learning_rate": 0.05, "max_depth": 4,
@@ -132,7 +132,7 @@ def _statsforecast(folder: Path, asked: pd.DataFrame) -> dict[str, Array]:
     from statsforecast.utils import ConformalIntervals
 
     given, _ = ledger.demand_panel(folder)
-    intervals = ConformalIntervals(n_windows=6, h=1)
+    intervals = ConformalIntervals(n_windows=5, h=1)
     models = [
         AutoETS(season_length=12, prediction_intervals=intervals), CrostonSBA(prediction_intervals=intervals),
         TSB(0.2, 0.2, prediction_intervals=intervals), IMAPA(prediction_intervals=intervals),

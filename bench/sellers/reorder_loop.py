@@ -189,9 +189,9 @@ RULES: dict[str, Rule | None] = {"plan": by_plan, "min/max": by_min_max, "none":
 
 def covered(frame: pd.DataFrame, terms: Terms) -> npt.NDArray[np.bool_]:
     """Articles whose inbound is announced for before the shelf is empty, and is enough for lead time and review, both
-    by what was sold in 28 days: nobody should be reminded of these, whatever a rule says.
+    by the usual demand: nobody should be reminded of these, whatever a rule says.
     """
-    daily = np.maximum(frame["raw_units_28d"].to_numpy(), 1e-9)
+    daily = np.maximum(frame["demand_units_28d"].fillna(0.0).to_numpy(), 1e-9)
     here, coming = frame["on_hand_units"].to_numpy(), frame["open_inbound_units"].to_numpy()
     in_time = frame["next_inbound_days"].to_numpy() <= here / daily
     enough = here + coming >= daily * (frame["lead_time_days"].to_numpy() + terms.review_days)

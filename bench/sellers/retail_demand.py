@@ -15,7 +15,8 @@ from models.negative_binomial import Array
 LEVELS = (0.1, 0.5, 0.9)
 FIRST_LEARNED = 22  # days of history before the first row that is learned from
 HALF_LIFE_DAYS, MOST_RATIO, LEAST_USUAL, ROUNDS, LEVEL_DAYS = 14.0, 12.0, 0.05, 200, 7
-DEMAND_ROWS = 250_000
+DEMAND_ROWS = 80_000
+QUANTILES = demand_quantiles.Params(depth=6, rounds=60, half_life=2.0, origins=1)  # chosen on the fortnight before
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ def demand(panel: Panel, first_test: int, last_test: int, *, rows: int = DEMAND_
         "model": asked_usual * _level(matrix_, sold, usual, clean.day, first_test, asked_matrix, seed),
     }
     quantiles = demand_quantiles.fit(
-        matrix_, sold, usual, _origins(clean.day, first_test), LEVELS, demand_quantiles.Params(depth=6, rounds=60)
+        matrix_, sold, usual, _origins(clean.day, first_test), LEVELS, QUANTILES
     ).quantiles(asked_matrix, asked_usual)
     return Wanted(
         len(actual),
