@@ -28,8 +28,8 @@ Flags = npt.NDArray[np.bool_]
 class Terms:
     """What a piece too few and a piece too many cost, as shares of its price, and how often a seller orders.
 
-    shortage_share: margin and goodwill lost with a piece that was wanted and not there. day_pieces: a stock-out day costs
-    as much again as so many lost pieces, however little the article sells: it loses its place and the buyers' trust.
+    shortage_share: margin and goodwill lost with a piece that was wanted and not there. day_pieces: a stock-out day
+    costs as much again as so many lost pieces, however little the article sells: it loses its place and buyers' trust.
     holding_share_a_year: capital, space and decay. most_risk: the chance of running out before arrival that may be left
     on the last day to order.
     """

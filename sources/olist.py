@@ -77,8 +77,9 @@ class OlistSource:
 
     def notes(self) -> tuple[str, ...]:
         with_timelines = (self._files.folder / TIMELINES).is_file()
+        adds = "adds orders without items, as history alone" if with_timelines else "is not here: published orders only"
         return (
-            f"{TIMELINES} {'adds orders without items, as history alone' if with_timelines else 'is not here: published orders only'}",
+            f"{TIMELINES} {adds}",
             "order_status is known only in the end and becomes no column",
         )
 
