@@ -27,7 +27,8 @@ class History:
     """What was known of n asked (series, as_of). Matrices are (n, 28): column j is the day j + 1 days before as_of's.
 
     in_stock_share, closing_share, on_hand, units, ended_out (1 or 0): NaN where the day was not reported by then, or
-    the source has none. units are sales as they were, not demand. day: days since 1970-01-01 of as_of. horizon_days: days ahead that are asked about.
+    the source has none. units are sales as they were, not demand. day: days since 1970-01-01 of as_of. horizon_days:
+    days ahead that are asked about.
     discount_past (n, 28), has_activity_past (n, 28), discount_ahead (n, 30), has_activity_ahead (n, 30): as planned,
     known by then; column j ahead is the day j days after as_of's; NaN where nothing was planned. inbound_units,
     inbound_count: open replenishments as known; inbound_within_units: those announced for before the horizon's end;
