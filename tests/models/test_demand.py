@@ -1,10 +1,12 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from models import demand, demand_quantiles
+from models import model as models
 
 FEATURES = ("demand_units_7d", "demand_units_14d", "demand_units_28d", "discount_share", "noise")
 DAYS, ARTICLES = 70, 120
@@ -102,3 +104,13 @@ def test_pooled_quantiles_learn_scale_and_cover():
 def test_a_share_of_equal_outcomes_is_not_held_against_a_quantile():
     assert demand_quantiles.off_by(np.zeros(10), np.repeat([0.0, 5.0], [7, 3]), 0.5) == 0
     assert demand_quantiles.off_by(np.zeros(10), np.repeat([0.0, 5.0], [3, 7]), 0.5) == pytest.approx(0.2)
+
+
+def test_it_is_kept_with_its_model_and_its_digest_is_looked_at(found, shelf, model, tmp_path):
+    models.save(replace(model, demand=found), tmp_path)
+    again = models.load(tmp_path).demand
+    assert again is not None
+    assert (again.daily(shelf) == found.daily(shelf)).all()
+    (tmp_path / models.DEMAND_TREES).write_bytes(b"something else")
+    with pytest.raises(models.ModelRefused, match="demand"):
+        models.load(tmp_path)
