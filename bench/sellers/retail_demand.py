@@ -8,14 +8,14 @@ import numpy as np
 import numpy.typing as npt
 import xgboost as xgb
 
-from bench.sellers.panel import Panel
+from bench.sellers.panel import Chosen, Panel
 from models import demand_quantiles
 from models.negative_binomial import Array
 
 LEVELS = (0.1, 0.5, 0.9)
 FIRST_LEARNED = 22  # days of history before the first row that is learned from
 HALF_LIFE_DAYS, MOST_RATIO, LEAST_USUAL, ROUNDS, LEVEL_DAYS = 14.0, 12.0, 0.05, 200, 7
-DEMAND_ROWS = 80_000
+DEMAND_ROWS = 60_000
 QUANTILES = demand_quantiles.Params(depth=6, rounds=60, half_life=2.0, origins=1)  # chosen on the fortnight before
 
 
@@ -35,9 +35,9 @@ def demand(panel: Panel, first_test: int, last_test: int, *, rows: int = DEMAND_
     article against its usual demand; quantiles with conformal moves. The days are as_of days, counted from the first.
     """
     rng = np.random.default_rng(seed)
-    asked = panel.sample(rng, first_test, last_test, rows // 2, whole_days=True)
-    raw = panel.sample(rng, FIRST_LEARNED, first_test, rows, whole_days=False)
-    clean = panel.sample(rng, FIRST_LEARNED, first_test, rows, whole_days=True)
+    asked = panel.sample(rng, first_test - LEVEL_DAYS, last_test, rows // 2, whole_days=True)
+    raw = panel.sample(rng, FIRST_LEARNED, first_test - LEVEL_DAYS, rows, whole_days=False)
+    clean = panel.sample(rng, FIRST_LEARNED, first_test - LEVEL_DAYS, rows, whole_days=True)
     actual = panel.sold(asked)
     raw_matrix, _ = panel.features(raw, scaled=False)
     asked_raw, _ = panel.features(asked, scaled=False)
@@ -47,11 +47,18 @@ def demand(panel: Panel, first_test: int, last_test: int, *, rows: int = DEMAND_
     found = {
         "raw": _grow(raw_matrix, panel.sold(raw), None, "reg:squarederror", seed).predict(xgb.DMatrix(asked_raw)),
         "28-day mean": asked_usual,
-        "model": asked_usual * _level(matrix_, sold, usual, clean.day, first_test, asked_matrix, seed),
+        "model": _followed(
+            asked_usual * _ratio(matrix_, sold, usual, clean.day, first_test, asked_matrix, seed), asked, actual
+        ),
     }
     quantiles = demand_quantiles.fit(
         matrix_, sold, usual, _origins(clean.day, first_test), LEVELS, QUANTILES
     ).quantiles(asked_matrix, asked_usual)
+    quantiles = np.stack([_moved(quantiles[:, n], asked, actual, level) for n, level in enumerate(LEVELS)], axis=1)
+    quantiles = np.maximum.accumulate(quantiles, axis=1)
+    judged = asked.day >= first_test
+    found = {name: part[judged] for name, part in found.items()}
+    quantiles, actual = quantiles[judged], actual[judged]
     return Wanted(
         len(actual),
         {name: float(np.abs(part - actual).sum() / actual.sum()) for name, part in found.items()},
@@ -61,19 +68,34 @@ def demand(panel: Panel, first_test: int, last_test: int, *, rows: int = DEMAND_
     )
 
 
-def _level(
+def _ratio(
     matrix: npt.NDArray[np.float32], sold: Array, usual: Array, day: npt.NDArray[np.int64], first_test: int,
     asked: npt.NDArray[np.float32], seed: int,
 ) -> Array:  # fmt: skip
-    """Tweedie trees on demand over usual demand, times what the last week before the test says of the level."""
-    ratio = np.minimum(sold / usual, MOST_RATIO)
+    """Tweedie trees on demand over usual demand, newer days counting more."""
     weight = usual * 0.5 ** ((first_test - day) / HALF_LIFE_DAYS)
-    old, last = day < first_test - LEVEL_DAYS, day >= first_test - LEVEL_DAYS
-    trial = _grow(matrix[old], ratio[old], weight[old], "reg:tweedie", seed)
-    guess = trial.predict(xgb.DMatrix(matrix[last])) * usual[last]
-    level = float(sold[last].sum() / guess.sum())
-    trees = _grow(matrix, ratio, weight, "reg:tweedie", seed)
-    return np.asarray(trees.predict(xgb.DMatrix(asked)), dtype=np.float64) * level
+    trees = _grow(matrix, np.minimum(sold / usual, MOST_RATIO), weight, "reg:tweedie", seed)
+    return np.asarray(trees.predict(xgb.DMatrix(asked)), dtype=np.float64)
+
+
+def _followed(found: Array, asked: Chosen, actual: Array) -> Array:
+    """Each day's forecasts times sold over forecast of the week before it: the level as it is known that morning."""
+    level = np.ones(len(found))
+    for day in np.unique(asked.day):
+        week = (asked.day < day) & (asked.day >= day - LEVEL_DAYS)
+        if week.any():
+            level[asked.day == day] = actual[week].sum() / found[week].sum()
+    return found * level
+
+
+def _moved(found: Array, asked: Chosen, actual: Array, level: float) -> Array:
+    """A quantile times what would have covered its share of the week before (conformal, rolling by day)."""
+    factor = np.ones(len(found))
+    for day in np.unique(asked.day):
+        week = (asked.day < day) & (asked.day >= day - LEVEL_DAYS)
+        if week.any():
+            factor[asked.day == day] = np.quantile(actual[week] / np.maximum(found[week], LEAST_USUAL), level)
+    return found * factor
 
 
 def _origins(day: npt.NDArray[np.int64], first_test: int) -> npt.NDArray[np.int64]:
