@@ -58,7 +58,7 @@ def today(request: Request, desk: DeskHere, day: date | None = None) -> Response
         intake=funnel.intake(tables, dates.day, largest),
         lanes=funnel.lanes(runs, decisions, deliveries, dates.day, largest),
         bars=funnel.decision_bars(decisions),
-        kinds=list(words.KINDS),
+        kinds=[kind for kind in words.KINDS if any(of == kind for of, _ in decisions)],
         headline=_headline(decisions, deliveries, tables, dates.day),
         has_data_docs=(desk.home / "data_docs").is_dir(),
     )

@@ -11,6 +11,8 @@ from browser import Page, browser, chromium
 from conftest import app_of
 from console_server import served
 
+from console import words
+
 WIDTHS = (375, 1280)
 CONTRAST = """(() => {
   const rgb = c => { const m = c.match(/[\\d.]+/g).map(Number); return {c: m.slice(0, 3), a: m[3] ?? 1}; };
@@ -131,3 +133,19 @@ def test_the_mail_is_in_a_frame_that_the_page_cannot_be_reached_from(page, addre
     page.open(address + paths["html"])
     assert page.value("document.querySelector('iframe').contentDocument === null") is True
     assert page.value("document.scripts.length") == 0
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_a_day_with_every_kind_fits_its_screen(page: Page, home: Path, width: int) -> None:
+    with sqlite3.connect(home / "state.db") as db:
+        for number, kind in enumerate(kind for kind in words.KINDS if kind not in {"late_delivery", "stock_out"}):
+            db.execute(
+                "INSERT INTO decisions SELECT decision_id || ?, day, ?, subject_id, sku_id, recipient_id, case_id, "
+                "decision, reason, probability, expected_value, evidence, model_version, armed, decided_at "
+                "FROM decisions WHERE kind = 'late_delivery'", (str(number), kind),
+            )  # fmt: skip
+    with served(app_of(home)) as url:
+        page.look(width=width)
+        page.open(url + "/")
+        assert page.value("document.querySelectorAll('.lane').length") == len(words.KINDS)
+        assert page.value("document.documentElement.scrollWidth") <= width
