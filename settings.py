@@ -24,6 +24,8 @@ DOMAIN_RATE = 20.0  # to one recipient domain: large providers defer senders tha
 MAIL_FROM = "Beforehand <notices@beforehand.example>"
 PLATFORM_NAME = "Beforehand Market"
 CONSOLE_URL = "http://127.0.0.1:8765"
+ALL = "all"
+DEMO_TARGETS = "late_delivery,stock_out"  # what the demo and a day by hand learn within minutes
 
 
 class SettingsError(ValueError):
@@ -135,6 +137,22 @@ def _long_enough(variable: str, value: str | None) -> str | None:
     if value is not None and len(value) < MIN_SECRET_LENGTH:
         raise SettingsError(variable, "*" * len(value), f"{MIN_SECRET_LENGTH} characters or more")
     return value
+
+
+def daily_targets(
+    known: tuple[str, ...], environ: Mapping[str, str] | None = None, *, unset: str = ALL
+) -> tuple[str, ...]:
+    """Which of the ``known`` targets the scheduled steps handle: those that BEFOREHAND_TARGETS names, commas between.
+
+    unset: what counts where the variable is not set. Raises SettingsError for a name that is no target.
+    """
+    value = (os.environ if environ is None else environ).get("BEFOREHAND_TARGETS") or unset
+    if value == ALL:
+        return known
+    named = {name.strip() for name in value.split(",")}
+    if not named <= set(known):
+        raise SettingsError("BEFOREHAND_TARGETS", value, f"{ALL}, or some of {', '.join(known)}")
+    return tuple(name for name in known if name in named)
 
 
 def _secret(value: str | None, home: Path) -> bytes:

@@ -58,7 +58,7 @@ def predict_and_notify() -> None:
 
     todo = days()
     scored = [
-        step.override(task_id=f"score_{target}")("score", todo, "--target", target) for target in submit.TARGET_NAMES
+        step.override(task_id=f"score_{target}")("score", todo, "--target", target) for target in submit.target_names()
     ]
     # A target that the source cannot feed is skipped; the others are decided all the same.
     decided = step.override(task_id="decide", trigger_rule="none_failed_min_one_success")("decide", todo)

@@ -58,7 +58,7 @@ def train() -> None:
     def announce(*, outlet_events: Any = None) -> None:
         outlet_events[CHAMPION_READY].extra = {}
 
-    [fit.override(task_id=f"fit_{target}")(target) for target in submit.TARGET_NAMES] >> announce()
+    [fit.override(task_id=f"fit_{target}")(target) for target in submit.target_names()] >> announce()
 
 
 train()

@@ -14,7 +14,8 @@ from rich.console import Console
 from jobs import simulate, summary, world
 from jobs.context import Context, StepReport, clock, open_lake
 from jobs.steps import STEPS
-from jobs.submit import TARGET_NAMES
+from jobs.submit import ALL_TARGETS
+from settings import DEMO_TARGETS, daily_targets
 
 
 def main(context: Context, options: argparse.Namespace) -> StepReport:
@@ -42,10 +43,11 @@ def main(context: Context, options: argparse.Namespace) -> StepReport:
 
 def plan() -> list[tuple[str, str | None]]:
     """The steps of a day in order, as (step, target); target is None for a step that handles all."""
+    names = daily_targets(ALL_TARGETS, unset=DEMO_TARGETS)
     return [
         ("ingest", None),
-        *(("train", target) for target in TARGET_NAMES),
-        *(("score", target) for target in TARGET_NAMES),
+        *(("train", target) for target in names),
+        *(("score", target) for target in names),
         ("decide", None),
         ("send", None),
         ("learn", None),

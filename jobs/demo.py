@@ -24,9 +24,9 @@ from sqlalchemy import select
 from jobs import airflow_local, simulate, summary, world
 from jobs.airflow_local import LocalAirflow, TaskState
 from jobs.context import Context, StepReport
-from jobs.submit import ROOT
+from jobs.submit import ALL_TARGETS, ROOT
 from notices import state
-from settings import Settings
+from settings import DEMO_TARGETS, Settings, daily_targets
 
 FOLLOWED_DAGS = ("ingest", "train", "predict_and_notify", "rebuild")
 BAD_STATES = ("failed", "up_for_retry", "upstream_failed")
@@ -82,12 +82,19 @@ def _prepare(settings: Settings, wanted: date | None, out: Console) -> tuple[dat
     day = world.last_day(source, wanted)
     since = world.history_from(settings, source)
     out.print(f"  day {day}{f', with history since {since}' if since else ''}", highlight=False)
+    chosen = daily_targets(ALL_TARGETS, unset=DEMO_TARGETS)
+    more = "" if len(chosen) == len(ALL_TARGETS) else f" (all {len(ALL_TARGETS)}: BEFOREHAND_TARGETS=all)"
+    out.print(f"  predicted: {', '.join(chosen)}{more}", highlight=False)
     return day, since
 
 
 def _handed_on(settings: Settings) -> dict[str, str]:
     """What the steps, run by Airflow from another folder, must find in their environment."""
-    handed = {"BEFOREHAND_SOURCE": settings.source, "BEFOREHAND_HOME": str(settings.home.parent)}
+    handed = {
+        "BEFOREHAND_SOURCE": settings.source,
+        "BEFOREHAND_HOME": str(settings.home.parent),
+        "BEFOREHAND_TARGETS": ",".join(daily_targets(ALL_TARGETS, unset=DEMO_TARGETS)),
+    }
     if settings.data:
         handed["BEFOREHAND_DATA"] = str(settings.data)
     return handed

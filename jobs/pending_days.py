@@ -10,7 +10,7 @@ from datetime import date
 from sqlalchemy import Engine, select
 
 from jobs.context import Context, StepReport
-from jobs.submit import TARGET_NAMES
+from jobs.submit import target_names
 from notices import state
 
 
@@ -19,7 +19,7 @@ def main(context: Context, options: argparse.Namespace) -> StepReport:
     from models import registry
 
     known = registry.Registry(context.settings.mlflow_url, context.settings.home / "mlruns")
-    if not any(known.has_champion(target) for target in TARGET_NAMES):
+    if not any(known.has_champion(target) for target in target_names()):
         return StepReport("done", "[]")
     engine = state.open_state(context.settings.state_url)
     try:

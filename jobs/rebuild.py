@@ -6,7 +6,7 @@ import argparse
 
 from jobs import decide, ingest, score
 from jobs.context import Context, StepReport, open_lake
-from jobs.submit import TARGET_NAMES
+from jobs.submit import target_names
 
 
 def main(context: Context, options: argparse.Namespace) -> StepReport:
@@ -16,7 +16,7 @@ def main(context: Context, options: argparse.Namespace) -> StepReport:
         report = ingest.main(context, options)
         if report.status == "held":
             return report
-        for options.target in TARGET_NAMES:
+        for options.target in target_names():
             report = score.main(context, options)
             if report.status == "held":
                 return report

@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import Any
 
 from jobs.context import Context, StepReport
-from jobs.submit import TARGET_NAMES
+from jobs.submit import ALL_TARGETS
 
 Run = Callable[[Context, argparse.Namespace], StepReport]
 Option = tuple[tuple[str, ...], dict[str, Any]]
@@ -43,7 +43,7 @@ def a_day(text: str) -> date:
         raise argparse.ArgumentTypeError(f"{text!r} is not a day; write YYYY-MM-DD, for example 2026-03-01") from None
 
 
-_TARGET: Option = (("--target",), {"choices": TARGET_NAMES, "required": True, "help": "what is predicted"})
+_TARGET: Option = (("--target",), {"choices": ALL_TARGETS, "required": True, "help": "what is predicted"})
 _SINCE: Option = (
     ("--since",),
     {"type": a_day, "metavar": "YYYY-MM-DD", "help": "first day, to work on several days at once"},

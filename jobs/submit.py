@@ -14,9 +14,11 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+import settings
+
 ROOT = Path(__file__).resolve().parents[1]
 # A target is a spec file; the DAGs need its name and must not import it.
-TARGET_NAMES = tuple(
+ALL_TARGETS = tuple(
     sorted(path.stem for path in (ROOT / "models" / "targets").glob("*.py") if not path.stem.startswith("_"))
 )
 
@@ -39,6 +41,11 @@ class StepHeld(RuntimeError):
 
 class NothingToDo(RuntimeError):
     """The step does not apply here, for example a seller-side target where the source has no stock."""
+
+
+def target_names() -> tuple[str, ...]:
+    """The targets that the scheduled steps handle: all, or those that BEFOREHAND_TARGETS names."""
+    return settings.daily_targets(ALL_TARGETS)
 
 
 def command(step: str, *arguments: str) -> list[str]:

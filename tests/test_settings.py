@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from settings import Settings, SettingsError
+from settings import Settings, SettingsError, daily_targets
 
 ROOT = Path(__file__).resolve().parents[1]
 PRODUCT = ("console", "dags", "features", "jobs", "lake", "models", "notices", "sources")
@@ -132,3 +132,13 @@ def test_a_signing_key_comes_from_the_environment_or_a_file_and_is_never_shown(t
     assert found.pem == b"from a file"
     with pytest.raises(SettingsError, match="BEFOREHAND_DKIM_SELECTOR"):
         Settings.from_environment(from_file | {"BEFOREHAND_DKIM_SELECTOR": ""})
+
+
+def test_the_targets_of_a_day_are_all_unless_some_are_named():
+    known = ("dispute", "late_delivery", "stock_out")
+    assert daily_targets(known, {}) == known
+    assert daily_targets(known, {}, unset="stock_out") == ("stock_out",)
+    assert daily_targets(known, {"BEFOREHAND_TARGETS": "all"}, unset="stock_out") == known
+    assert daily_targets(known, {"BEFOREHAND_TARGETS": "stock_out, dispute"}) == ("dispute", "stock_out")
+    with pytest.raises(SettingsError, match=r"BEFOREHAND_TARGETS is 'stockout'\. Allowed: all, or some of dispute"):
+        daily_targets(known, {"BEFOREHAND_TARGETS": "stockout"})

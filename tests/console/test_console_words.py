@@ -12,7 +12,7 @@ import notices
 from console import formats, words
 from console.picture import rail, ribbon, thickness
 from console.reasons import facts, plain_reasons
-from jobs.submit import TARGET_NAMES
+from jobs.submit import ALL_TARGETS
 from notices import decision, state
 
 
@@ -21,7 +21,7 @@ def test_every_decision_state_and_status_has_its_word():
     assert {name.lower() for name in state.DELIVERY_STATES} == set(words.DELIVERY_STATES)
     assert {name.lower() for name in state.NOTICE_STATES} == set(words.NOTICE_STATES)
     assert set(state.RUN_STATES) == set(words.STATUSES)
-    assert set(TARGET_NAMES) <= set(words.KINDS)
+    assert set(ALL_TARGETS) <= set(words.KINDS)
     assert set(words.KINDS) == set(words.ROLES) == set(words.SUBJECTS)
     assert set(decision.STAGES) <= set(words.STAGES)
 

@@ -17,6 +17,7 @@ from deltalake import DeltaTable
 from demo_run import ROOT, Demo, environment, run_step
 
 from jobs import submit
+from settings import DEMO_TARGETS
 
 DAY = "2026-03-01"  # the day after the demo's
 STEPS = (
@@ -60,7 +61,7 @@ def ended(home: Path) -> dict[str, Any]:
         ).fetchall()
         notices = db.execute("SELECT dedupe_key, kind, stage, state FROM notices ORDER BY 1").fetchall()
         deliveries = db.execute("SELECT message_id, state FROM deliveries ORDER BY 1").fetchall()
-    names = [f"{table}_{target}" for table in ("scores", "candidates") for target in submit.TARGET_NAMES]
+    names = [f"{table}_{target}" for table in ("scores", "candidates") for target in DEMO_TARGETS.split(",")]
     tables = {name: rows(home, name) for name in names}
     return {**tables, "decisions": decisions, "notices": notices, "deliveries": deliveries}
 
