@@ -12,6 +12,7 @@ from features import (
     arrival,
     buyer,
     calendar_days,
+    cohorts,
     cover,
     demand,
     hub,
@@ -46,7 +47,7 @@ GROUPS: dict[str, tuple[FeatureGroup, ...]] = {
     "late_delivery": _LATE_DELIVERY,
     # All that buyers may run into, built once for every target that is about orders.
     "order_problems": (
-        *_LATE_DELIVERY, silence.GROUP, hubs_ahead.GROUP, seller_pace.GROUP, offer.GROUP, troubles.GROUP,
+        *_LATE_DELIVERY, silence.GROUP, hubs_ahead.GROUP, cohorts.GROUP, seller_pace.GROUP, offer.GROUP, troubles.GROUP,
         arrival.GROUP, messages.GROUP,
     ),
     "stock_out": (

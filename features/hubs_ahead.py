@@ -6,18 +6,21 @@ first, and the one from which most of its parcels into the region went out for d
 
 from __future__ import annotations
 
+from functools import reduce
+
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from features.asof import ALWAYS, days_between, first_known, hours, ratio, rolling, shrunk
 from features.asof import Window as Rolled
+from features.asof import days_between, first_known, hours, ratio, rolling, shrunk
 from features.known import Known
 from features.order_base import KEYS, PLATFORM
 from features.spec import ORDER_KEYS, Feature, FeatureGroup
 
 DELAYED_HOURS = 1.0
 PRIOR = 3.0
-_SUMS = ("scans", "delayed", "due", "stuck")
+WAITS_DAYS = (1, 2)  # after which a parcel that came in is looked at
+_SUMS = ("scans", "delayed", *(f"{what}_{wait}" for wait in WAITS_DAYS for what in ("due", "stuck")))
 ROLLED = (Rolled(1, _SUMS), Rolled(3, _SUMS))
 _NAMES = tuple(name for window in ROLLED for name in window.names())
 SCOPES = {
@@ -35,16 +38,15 @@ def _declare() -> tuple[Feature, ...]:
         none = f"{says} is not known, or no hub scanned anything in the window"
         for days in (1, 3):
             found += [
-                Feature(f"{scope}_stuck_share_{days}d", "share of parcels, 0 to 1",
-                        f"parcels in {says} that had not left the day after they came", none, "hub", days, (0.0, 1.0)),
-                Feature(f"{scope}_delayed_share_{days}d", "share of scans, 0 to 1",
-                        f"scans of {says} reported more than an hour late", none, "hub", days, (0.0, 1.0)),
+                Feature(f"{scope}_stuck_{wait}_days_share_{days}d", "share of parcels, 0 to 1",
+                        f"parcels in {says} that had not left {wait} days after they came", none, "hub", days,
+                        (0.0, 1.0))
+                for wait in WAITS_DAYS
             ]  # fmt: skip
-    found.append(
-        Feature("present_hub_cohort_left_share", "share of parcels, 0 to 1",
-                "parcels that came into the same hub on the same day and have left it",
-                "it was never seen to come into a hub", "hub", None, (0.0, 1.0))
-    )  # fmt: skip
+            found.append(
+                Feature(f"{scope}_delayed_share_{days}d", "share of scans, 0 to 1",
+                        f"scans of {says} reported more than an hour late", none, "hub", days, (0.0, 1.0))
+            )  # fmt: skip
     return tuple(found)
 
 
@@ -62,33 +64,23 @@ def stays(known: Known) -> DataFrame:
 
 
 def daily(known: Known) -> DataFrame:
-    """Daily sums of ROLLED per hub, and under * for all: hub, day, bigint. due: parcels that came the day before."""
+    """Daily sums of ROLLED per hub, and under * for all: hub, day, bigint. due_n: parcels that came n days before."""
     scans = known.read("shipment_events").where(F.col("hub").isNotNull())
     late = (hours("event_at", "recorded_at") > DELAYED_HOURS).cast("int")
-    seen = scans.select("hub", F.col("recorded_day").alias("day"), F.lit(1).alias("scans"), late.alias("delayed"),
-                        F.lit(0).alias("due"), F.lit(0).alias("stuck"))  # fmt: skip
+    parts = [_counted(scans, F.col("recorded_day"), scans=F.lit(1), delayed=late)]
     came = known.once("hub_stays", lambda: stays(known)).where(F.col("came_day").isNotNull())
-    due_day = F.date_add("came_day", 1)
-    stuck = F.coalesce(F.col("left_day") > due_day, F.lit(True)).cast("int")
-    waited = came.select("hub", due_day.alias("day"), F.lit(0).alias("scans"), F.lit(0).alias("delayed"),
-                         F.lit(1).alias("due"), stuck.alias("stuck"))  # fmt: skip
-    both = seen.unionByName(waited).withColumn("hub", F.explode(F.array("hub", F.lit(PLATFORM))))
-    return both.groupBy("hub", "day").agg(*[F.sum(name).cast("bigint").alias(name) for name in _SUMS])
+    for wait in WAITS_DAYS:
+        due_day = F.date_add("came_day", wait)
+        stuck = F.coalesce(F.col("left_day") > due_day, F.lit(True)).cast("int")
+        parts.append(_counted(came, due_day, **{f"due_{wait}": F.lit(1), f"stuck_{wait}": stuck}))
+    both = reduce(lambda left, part: left.unionByName(part), parts)
+    named = both.withColumn("hub", F.explode(F.array("hub", F.lit(PLATFORM))))
+    return named.groupBy("hub", "day").agg(*[F.sum(name).cast("bigint").alias(name) for name in _SUMS])
 
 
-def cohorts(known: Known) -> DataFrame:
-    """Parcels by the hub and day they came in: hub, came_day, day, came, left as bigint."""
-    rows = known.once("hub_stays", lambda: stays(known)).where(F.col("came_day").isNotNull())
-    facts = F.array(
-        F.struct(F.col("came_day").alias("day"), F.lit(1).alias("came"), F.lit(0).alias("left")),
-        F.struct(F.greatest("came_day", "left_day").alias("day"), F.lit(0).alias("came"), F.lit(1).alias("left")),
-    )
-    gone = F.col("left_day").isNotNull()
-    dated = rows.select("hub", "came_day", gone.alias("gone"), F.explode(facts).alias("fact"))
-    kept = dated.where((F.col("fact.came") == 1) | F.col("gone"))
-    return kept.groupBy("hub", "came_day", F.col("fact.day").alias("day")).agg(
-        F.sum("fact.came").cast("bigint").alias("came"), F.sum("fact.left").cast("bigint").alias("left")
-    )
+def _counted(rows: DataFrame, day: Column, **counts: Column) -> DataFrame:
+    """hub, day and every one of the sums, 0 where ``counts`` does not name it."""
+    return rows.select("hub", day.alias("day"), *[counts.get(name, F.lit(0)).alias(name) for name in _SUMS])
 
 
 def usual_hubs(known: Known, asked: DataFrame, event: str, region: str) -> DataFrame:
@@ -143,12 +135,8 @@ def build(known: Known, base: DataFrame) -> DataFrame:
     platform = rolling(days, sums, ("hub",), ROLLED, ("as_of_day",)).select(
         "as_of_day", *[F.col(name).alias(f"p_{name}") for name in _NAMES]
     )
-    rows = (
-        asked.select(*KEYS, "as_of_day")
-        .join(platform, "as_of_day", "left")
-        .join(_cohort(known, base), list(KEYS), "left")
-    )
-    values: dict[str, Column] = {"present_hub_cohort_left_share": ratio(F.col("left_now"), F.col("came_now"))}
+    rows = asked.select(*KEYS, "as_of_day").join(platform, "as_of_day", "left")
+    values: dict[str, Column] = {}
     for scope in SCOPES:
         own = rolling(asked.select(*KEYS, "as_of_day", F.col(scope).alias("hub")), sums, ("hub",), ROLLED, KEYS)
         columns = [F.col(name).alias(f"{scope}_{name}") for name in _NAMES]
@@ -156,7 +144,9 @@ def build(known: Known, base: DataFrame) -> DataFrame:
             own.select(*KEYS, F.col("hub").isNotNull().alias(f"has_{scope}"), *columns), list(KEYS), "left"
         )
         for n in (1, 3):
-            values[f"{scope}_stuck_share_{n}d"] = _share(scope, f"stuck_{n}d", f"due_{n}d")
+            for wait in WAITS_DAYS:
+                share = _share(scope, f"stuck_{wait}_{n}d", f"due_{wait}_{n}d")
+                values[f"{scope}_stuck_{wait}_days_share_{n}d"] = share
             values[f"{scope}_delayed_share_{n}d"] = _share(scope, f"delayed_{n}d", f"scans_{n}d")
     return rows.select(*KEYS, *[values[feature.name].cast("double").alias(feature.name) for feature in FEATURES])
 
@@ -175,17 +165,6 @@ def _with_hubs(known: Known, base: DataFrame) -> DataFrame:
 def _share(scope: str, part: str, of: str) -> Column:
     parent = ratio(F.col(f"p_{part}"), F.col(f"p_{of}"))
     return F.when(F.col(f"has_{scope}"), shrunk(F.col(f"{scope}_{part}"), F.col(f"{scope}_{of}"), parent, PRIOR))
-
-
-def _cohort(known: Known, base: DataFrame) -> DataFrame:
-    """order_id, as_of, came_now, left_now: parcels that came into the order's last hub on the day it did."""
-    parcels = known.read("shipments").select("shipment_id", "order_id", F.col("recorded_at").alias("planned_at"))
-    asked = base.select(*KEYS, "as_of_day", F.col("last_hub").alias("hub")).where(F.col("last_hub").isNotNull())
-    met = asked.join(parcels, "order_id").where(F.col("planned_at") < F.col("as_of"))
-    stay = known.once("hub_stays", lambda: stays(known)).where(F.col("came_day").isNotNull())
-    came = met.join(stay, ["shipment_id", "hub"]).where(F.col("came_day") < F.col("as_of_day"))
-    own = came.groupBy(*KEYS, "as_of_day", "hub").agg(F.max("came_day").alias("came_day"))
-    return rolling(own, cohorts(known), ("hub", "came_day"), (Rolled(ALWAYS, ("came", "left")),), KEYS)
 
 
 GROUP = FeatureGroup("hubs_ahead", ORDER_KEYS, FEATURES, build)

@@ -20,7 +20,7 @@ import pyarrow as pa
 from pyspark.sql import functions as F
 
 from features import catalog
-from jobs import evidence
+from jobs import evidence, window_coverage
 from jobs.context import Context, StepReport, open_lake
 from jobs.record import recorded
 from lake import evolve
@@ -29,6 +29,7 @@ from lake.gates import Gates
 from lake.store import Lake, as_of
 from models import explain, frames, predict, shared, target
 from models.registry import Registry, Served
+from models.slices import SLICE
 from models.target import TargetSpec
 
 log = logging.getLogger(__name__)
@@ -71,6 +72,8 @@ def run(lake: Lake, spec: TargetSpec, day: date, served: Served, *, docs: Path, 
     refused = gate(lake, spec, day, docs)
     if refused:
         return StepReport("held", refused, versions=lake.versions_read)
+    if served.model.window is not None:
+        window_coverage.measure(lake, spec, served, day)
     scored = score(lake, spec, day, served, embedded=embedded)
     lake.replace_days(f"scores_{spec.name}", lake.frame(scored), day, day)
     chosen = scored.filter(_is_candidate(spec, scored))
@@ -147,14 +150,24 @@ def told(lake: Lake, spec: TargetSpec, moment: datetime, served: Served, chosen:
     frame = evidence.planned(spec, frame, served.model.demand)
     about = evidence.gather(lake, spec, frame, moment)
     reasons = explain.reasons(served.model, frame, explain.told(spec), [fact.sources for fact in about])
-    windows = served.model.window.dates(frame) if served.model.window is not None and len(frame) else None
-    records = [
-        evidence.record(spec, frame.iloc[n], fact, reasons[n], windows.iloc[n] if windows is not None else None)
-        for n, fact in enumerate(about)
-    ]
+    windows = _windows(lake, spec, moment, served, frame, about)
+    records = [evidence.record(spec, frame.iloc[n], fact, reasons[n], windows[n]) for n, fact in enumerate(about)]
     return chosen.append_column(
         CANDIDATES.field("reasons"), pa.array([_json(item) for item in reasons], pa.string())
     ).append_column(CANDIDATES.field("evidence"), pa.array([_json(item) for item in records], pa.string()))
+
+
+def _windows(
+    lake: Lake, spec: TargetSpec, moment: datetime, served: Served, frame: pd.DataFrame, about: list[evidence.About]
+) -> list[pd.Series | None]:
+    """The date window of each row; None without one, and where its slice's windows have not held lately."""
+    if served.model.window is None or frame.empty:
+        return [None] * len(frame)
+    dates = served.model.window.dates(frame)
+    ways = pd.DataFrame([{name: fact.fields.get(name) for name in SLICE} for fact in about], index=frame.index)
+    day = (pd.Timestamp(moment) - pd.Timedelta(days=1)).date()
+    quiet = window_coverage.read(lake, spec, day).of(ways).to_numpy(bool)
+    return [None if quiet[n] else dates.iloc[n] for n in range(len(frame))]
 
 
 def _features_of(lake: Lake, spec: TargetSpec, chosen: pa.Table, moment: datetime) -> pd.DataFrame:

@@ -13,7 +13,7 @@ too.
 from __future__ import annotations
 
 import logging
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -72,7 +72,8 @@ def fit(
     spans = split(rows, train_before)
     parts = assign(rows, spans)
     enough(spec, rows, parts)
-    used = params or (FEW_POSITIVES if rows["label"].sum() < SMALL_DATA else MANY_POSITIVES)
+    usual = FEW_POSITIVES if rows["label"].sum() < SMALL_DATA else MANY_POSITIVES
+    used = params or replace(usual, **{name: type(getattr(usual, name))(value) for name, value in spec.growth.items()})
     rule = spec.rule(rows).to_numpy(np.float64)
 
     trial = grow(spec, rows[parts.fit], used, seed, stop_on=rows[parts.select])

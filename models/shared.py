@@ -77,8 +77,8 @@ def learnable(
     folder = Path(lake.root) / WORK / f"learn-{digest}"
     with _lock(lake, f"learn_{spec.built_as}"):
         if not folder.is_dir():
-            together = _together(spec)
-            _keep(frames.learnable(lake, together, first, before, whole_from=whole_from, seed=seed, most=most), folder)
+            whole_set = together(spec)
+            _keep(frames.learnable(lake, whole_set, first, before, whole_from=whole_from, seed=seed, most=most), folder)
     about_it = [("snapshot", "in", list(spec.snapshots))]
     subjects = pq.read_table(folder / "subjects.parquet", filters=about_it)
     columns = [*frames.SUBJECT_COLUMNS, *spec.features]
@@ -86,7 +86,7 @@ def learnable(
     return Learnable(lake, spec, lake.frame(subjects), rows)
 
 
-def _together(spec: TargetSpec) -> TargetSpec:
+def together(spec: TargetSpec) -> TargetSpec:
     """A spec that reads what all targets of ``sharing`` read, about all the moments that they are about."""
     shared = sharing(spec)
     wanted = {name for one in shared for name in one.features}
@@ -96,10 +96,10 @@ def _together(spec: TargetSpec) -> TargetSpec:
 
 
 def _made_from(lake: Lake, spec: TargetSpec) -> dict[str, Any]:
-    together = _together(spec)
+    whole_set = together(spec)
     return {
-        "features": together.features,
-        "snapshots": together.snapshots,
+        "features": whole_set.features,
+        "snapshots": whole_set.snapshots,
         "tables": {name: lake.version(name) for name in sorted(CONTRACT) if lake.exists(name)},
     }
 
@@ -112,9 +112,9 @@ def _is_built(lake: Lake, name: str, day: date, made_from: dict[str, Any]) -> bo
 
 
 def _build_day(lake: Lake, spec: TargetSpec, name: str, day: date, made_from: dict[str, Any]) -> None:
-    together = _together(spec)
-    subjects = frames.of_snapshots(together, spec.subjects_at(lake, as_of(day)))
-    rows = frames.features_of(lake, together, subjects).select(*frames.SUBJECT_COLUMNS, *together.features)
+    whole_set = together(spec)
+    subjects = frames.of_snapshots(whole_set, spec.subjects_at(lake, as_of(day)))
+    rows = frames.features_of(lake, whole_set, subjects).select(*frames.SUBJECT_COLUMNS, *whole_set.features)
     said = json.dumps(made_from, sort_keys=True)
     dated = rows.withColumns({"day": F.lit(day), MADE_FROM: F.lit(said)})
     try:

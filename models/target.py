@@ -56,6 +56,7 @@ class TargetSpec:
     deadline: the feature that says how many days are left until the event is decided, where the event is "has not ended
     by then"; a hazard of ending joins the trees. None: there is no such moment.
     demand: features that the demand of the coming week is forecast from, where the event hangs on it.
+    growth: how its trees are grown where not as usual: names and values of ``fit.Params``.
     block: what the interval's bootstrap draws, ``week`` of the as_of or ``seller``.
     """
 
@@ -84,6 +85,7 @@ class TargetSpec:
     warm_up: timedelta = timedelta(days=30)
     block: str = "week"
     needs: tuple[str, ...] = ()
+    growth: Mapping[str, float] = field(default_factory=dict)
     has_date_window: bool = False
     deadline: str | None = None
     demand: tuple[str, ...] = ()

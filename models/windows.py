@@ -86,12 +86,20 @@ def split(rows: pd.DataFrame, train_before: datetime) -> Windows:
 
 
 def assign(rows: pd.DataFrame, windows: Windows) -> Parts:
-    """Which rows each window may use: those whose label was mature when the window after it began."""
+    """Which rows each window may use: those whose label was mature when the window after it began.
+
+    Where labels take longer to mature than ``select`` is wide, none would be left in it. It then takes those that are
+    mature by now: they decide when growing stops and nothing else.
+    """
     as_of, matured = rows["as_of"], rows["matured_at"]
     select_from, calibrate_from = pd.Timestamp(windows.select_from), pd.Timestamp(windows.calibrate_from)
+    inside = (as_of >= select_from) & (as_of < calibrate_from)
+    select = inside & (matured <= calibrate_from)
+    if rows.loc[select, "label"].sum() < LEAST_POSITIVES:
+        select = inside
     return Parts(
         fit=((as_of < select_from) & (matured <= select_from)).to_numpy(),
-        select=((as_of >= select_from) & (as_of < calibrate_from) & (matured <= calibrate_from)).to_numpy(),
+        select=select.to_numpy(),
         calibrate=(as_of >= calibrate_from).to_numpy(),
     )
 

@@ -27,6 +27,7 @@ FEATURES = catalog.features_of(
     "scan_gaps",
     "silence",
     "hubs_ahead",
+    "cohorts",
 )
 
 
