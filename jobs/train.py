@@ -19,7 +19,7 @@ import pandas as pd
 from jobs.context import Context, StepReport, open_lake
 from jobs.record import recorded
 from lake.store import Lake, as_of
-from models import fit, frames, judge, shared, target, windows
+from models import fit, frames, judge, peers, shared, target, windows
 from models.model import Model
 from models.predict import probability
 from models.registry import Promotion, Registry, Served, Verdict
@@ -84,7 +84,8 @@ def _judged(
     """The model that would ship and what its recipe achieved on the test window. Raises TooLittleHistory."""
     mature = windows.trainable(spec, learning.known_at(train_before), train_before)
     test_from = _test_from(spec, mature, train_before)
-    before = fit.fit(spec, learning.known_at(test_from), test_from, seed=seed)
+    known_then = learning.known_at(test_from)
+    before = fit.fit(spec, known_then, test_from, seed=seed)
     test = mature[mature["as_of"] >= pd.Timestamp(test_from)]
     champion, missing = _champion(spec, served, test)
     verdict = Verdict(
@@ -94,6 +95,7 @@ def _judged(
         rule=_figures(spec.rule(test).to_numpy(np.float64), test, is_chance=False),
         champion=champion,
         champion_missing=missing,
+        logistic=_figures(peers.logistic(windows.trainable(spec, known_then, test_from), test, spec.features), test),
     )
     shipped = fit.fit(spec, mature, train_before, seed=seed)
     about = {**shipped.about, "judged_on": {"from": test_from.isoformat(), **verdict.challenger}}
@@ -159,9 +161,10 @@ def _report(
         "version": promotion.version,
         "average_precision": verdict.challenger["average_precision"],
         "rule_average_precision": verdict.rule["average_precision"],
+        "logistic_average_precision": verdict.logistic["average_precision"],
         "brier": verdict.challenger["brier"],
     }
     went = "in service" if promotion.promoted else "kept aside"
-    return StepReport(
-        "done", f"{spec.name}: version {promotion.version} {went}: {promotion.reason}", counts, lake.versions_read
-    )
+    peer = f"logistic regression: {verdict.logistic['average_precision']:.3f}"
+    message = f"{spec.name}: version {promotion.version} {went}: {promotion.reason}; {peer}"
+    return StepReport("done", message, counts, lake.versions_read)

@@ -14,7 +14,7 @@ import logging
 import os
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -54,6 +54,7 @@ class Served:
 class Verdict:
     """How challenger, champion and rule did on one test window. Figures: average_precision, brier; champion None:
     there is none, or it is too young to have rows that it did not learn from (``champion_missing`` says which).
+    logistic: the peer's figures on the same rows, told beside and no part of the choice.
     """
 
     test_from: datetime
@@ -62,6 +63,7 @@ class Verdict:
     rule: Mapping[str, float]
     champion: Mapping[str, float] | None = None
     champion_missing: str = ""
+    logistic: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
