@@ -6,6 +6,7 @@ known of a hub or a carrier is what a platform of that size would know.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -74,8 +75,32 @@ def midnight(parameters: WorldParameters, days: int) -> datetime:
 def ask(
     lake: Lake, folder: Path, parameters: WorldParameters, sizes: Sizes, test_from: datetime, test_before: datetime
 ) -> Asked:
-    """Build the frame: stages to learn from, the truth's own moments and every midnight of the test period."""
-    known_until = midnight(parameters, parameters.days)
+    """Build the frame: stages to learn from, the truth's own moments and every midnight of the test period.
+
+    Kept in ``folder`` by what was asked, so that another target need not build it again.
+    """
+    together = shared.together(target.spec("late_delivery"))
+    said = repr((sizes, test_from, test_before, together.features)).encode()
+    kept = folder / f"asked-{hashlib.sha256(said).hexdigest()[:16]}"
+    if not kept.is_dir():
+        _build(lake, folder, kept, parameters, sizes, test_from, test_before)
+    subjects = lake.frame(pq.read_table(kept / "subjects.parquet"))
+    rows = pd.read_parquet(kept / "rows.parquet")
+    starts = origins.starts(test_from, test_before)
+    return Asked(
+        lake, parameters, truths(folder / "world"), subjects, rows, midnight(parameters, parameters.days), starts
+    )
+
+
+def _build(
+    lake: Lake,
+    folder: Path,
+    kept: Path,
+    parameters: WorldParameters,
+    sizes: Sizes,
+    test_from: datetime,
+    test_before: datetime,
+) -> None:
     truth = truths(folder / "world")
     first = midnight(parameters, 0) + WARM_UP
     stages = _some(watched.watched_snapshots(lake, first, test_before), sizes.stages)
@@ -93,10 +118,14 @@ def ask(
     ]  # fmt: skip
     subjects, kinds = _once(parts)
     together = shared.together(target.spec("late_delivery"))
-    found = lake.frame(subjects.toArrow())
-    built = frames.features_of(lake, together, found).select(*frames.SUBJECT_COLUMNS, *together.features)
+    table = subjects.toArrow()
+    built = frames.features_of(lake, together, lake.frame(table)).select(*frames.SUBJECT_COLUMNS, *together.features)
     rows = frames.to_pandas(built).merge(kinds, on=["subject_id", "as_of"], how="left")
-    return Asked(lake, parameters, truth, found, rows, known_until, origins.starts(test_from, test_before))
+    scratch = kept.with_suffix(".part")
+    scratch.mkdir(exist_ok=True)
+    pq.write_table(table, scratch / "subjects.parquet")
+    rows.to_parquet(scratch / "rows.parquet")
+    scratch.replace(kept)
 
 
 def truths(world: Path) -> pd.DataFrame:
