@@ -22,7 +22,7 @@ DAYS = 10
 
 def main() -> None:
     """Live the worlds and print what was broken: nothing, or the world to look at."""
-    from world import STARTS, World, broken
+    from promise_world import STARTS, World, broken
 
     import notices.send
     from notices.state import open_state

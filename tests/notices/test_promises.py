@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from world import STARTS, World, broken
+from promise_world import STARTS, World, broken
 
 import notices.send
 from notices import decide, permission, told
