@@ -20,7 +20,7 @@ from settings import DEMO_TARGETS, daily_targets
 
 def main(context: Context, options: argparse.Namespace) -> StepReport:
     """Run every step for ``options.day`` (default: the source's last). Stops at the first step that is held."""
-    out = Console(stderr=True)
+    out = Console(stderr=True, soft_wrap=True)  # a path that is broken in two cannot be copied
     settings = context.settings
     with out.status("Looking for a marketplace to work on; where there is none, one is written ..."):
         simulate.write_if_missing(settings)

@@ -45,7 +45,7 @@ def main(context: Context, options: argparse.Namespace) -> StepReport:
     """Show the product. Raises DemoError with the failed task's last words where a task fails."""
     for polite in (signal.SIGINT, signal.SIGTERM):  # SIGINT too: a script's background job starts with it ignored
         signal.signal(polite, _as_interrupt)
-    out = Console()
+    out = Console(soft_wrap=True)  # a path that is broken in two cannot be copied
     settings = context.settings
     started = datetime.now(UTC)
     out.print(f"[bold]Beforehand[/] on [bold]{settings.source}[/]. State is kept in {settings.home}", highlight=False)

@@ -28,9 +28,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )  # fmt: skip
         summary = write_world(asked.out, parameters, asked.reactions)
     except (ParametersError, WorldExistsError, ReactionsError) as error:
-        Console(stderr=True).print(str(error), markup=False)
+        Console(stderr=True, soft_wrap=True).print(str(error), markup=False)
         return 2
-    console = Console()
+    console = Console(soft_wrap=True)
     console.print(f"{summary.orders} orders of {summary.sellers} sellers and {summary.skus} articles in {summary.out}")
     for table, rows in summary.rows.items():
         console.print(f"  {table:<16} {rows:>12,} rows")

@@ -14,7 +14,9 @@ def test_the_command_writes_a_world_and_says_what_it_holds(tmp_path, capsys):
     assert (tmp_path / "world" / "truth" / "probabilities.parquet").exists()
 
 
-def test_the_command_says_why_it_wrote_nothing(tmp_path, capsys):
+@pytest.mark.parametrize("columns", ["20", "80", "500"])
+def test_the_command_says_why_it_wrote_nothing_however_long_the_path(tmp_path, capsys, monkeypatch, columns):
+    monkeypatch.setenv("COLUMNS", columns)
     (tmp_path / "mine.txt").write_text("mine")
     assert main([str(tmp_path)]) == 2
     assert "is not empty" in capsys.readouterr().err
