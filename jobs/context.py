@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
@@ -53,9 +52,6 @@ class StepReport:
     versions: Mapping[str, int | str] = field(default_factory=dict)
 
 
-_open: ContextVar[Any] = ContextVar("open lake", default=None)
-
-
 @contextmanager
 def open_lake(settings: Settings) -> Iterator[Lake]:
     """The lake with its engine, closed with the block. A block inside another shares its engine.
@@ -65,14 +61,5 @@ def open_lake(settings: Settings) -> Iterator[Lake]:
     from lake import engine
     from lake.store import Lake
 
-    outer: Lake | None = _open.get()
-    if outer is not None:
-        yield Lake(settings.lake, outer.spark)
-        return
     with engine.session(settings.spark_remote) as spark:
-        lake = Lake(settings.lake, spark)
-        token = _open.set(lake)
-        try:
-            yield lake
-        finally:
-            _open.reset(token)
+        yield Lake(settings.lake, spark)

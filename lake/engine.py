@@ -9,10 +9,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 
 from pyspark.sql import SparkSession
 
 LOOPBACK = "127.0.0.1"
+_open: ContextVar[tuple[str | None, SparkSession] | None] = ContextVar("open session", default=None)
 
 
 class EngineError(RuntimeError):
@@ -23,9 +25,24 @@ class EngineError(RuntimeError):
 def session(spark_remote: str | None = None) -> Iterator[SparkSession]:
     """A Spark session, ended with the block. ``spark_remote``: ``sc://host:port``, ``local[n]``, or None for embedded.
 
-    Raises EngineError where a named cluster does not answer; it never falls back to the embedded engine, which
-    would run a cluster's job on one machine.
+    A block inside another shares its session: ending one of two leaves PySpark without an active one. Raises
+    EngineError where a named cluster does not answer; it never falls back to the embedded engine, which would run a
+    cluster's job on one machine.
     """
+    outer = _open.get()
+    if outer is not None and outer[0] == (spark_remote or None):
+        yield outer[1]
+        return
+    with _started(spark_remote) as spark:
+        token = _open.set((spark_remote or None, spark))
+        try:
+            yield spark
+        finally:
+            _open.reset(token)
+
+
+@contextmanager
+def _started(spark_remote: str | None) -> Iterator[SparkSession]:
     if spark_remote:
         yield from _remote(spark_remote)
     else:

@@ -184,13 +184,22 @@ def running(
     async def live() -> None:
         loop, over = asyncio.get_running_loop(), asyncio.Event()
         ending.append(lambda: loop.call_soon_threadsafe(over.set))
-        talk = lambda reader, writer: Session(log, behaves, tls).run(reader, writer)  # noqa: E731
+        writers: list[asyncio.StreamWriter] = []
+
+        async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writers.append(writer)
+            await Session(log, behaves, tls).run(reader, writer)
+
         within = tls if scheme == "smtps" else None
         server = await asyncio.start_server(talk, "127.0.0.1", 0, ssl=within, limit=2**24, backlog=256)
         ports.append(server.sockets[0].getsockname()[1])
         ready.set()
         await over.wait()
         server.close()
+        for writer in writers:
+            writer.transport.abort()  # a TLS goodbye that the other side never answers would outlive the loop
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
 
     thread = threading.Thread(target=asyncio.run, args=(live(),), daemon=True)
     thread.start()

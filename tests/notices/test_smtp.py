@@ -152,10 +152,11 @@ async def test_where_the_relay_takes_it_the_envelope_goes_in_one_write() -> None
 @pytest.mark.parametrize("verb", ["MAIL", "RCPT", "DATA", "DOT"])
 async def test_pipelined_nonsense_is_never_taken_for_a_yes(verb: str, extra: str) -> None:
     with server.running(only(verb, extra, times=1), extensions=("PIPELINING",)) as (relay, log):
-        first, second = await deliver(relay, times=2)
-    assert first.result != "accepted" or len(log.accepted) == 2
-    assert first.result != "failed"
-    assert second.result == "accepted"
+        replies = await deliver(relay, times=3)
+    results = [reply.result for reply in replies]
+    assert results.count("accepted") <= sum(one.is_accepted for one in log.transactions)
+    assert set(results) <= {"accepted", "later", "uncertain"}
+    assert results[-1] == "accepted"  # what was said too much is behind it, on a new connection if need be
 
 
 async def test_a_connection_that_went_stale_is_opened_again() -> None:
