@@ -18,7 +18,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as jobs.run does: threads
 REAL_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
-LONGEST_FIRST = "jobs"  # one of its fixtures is a whole demo; begun last, one worker would finish long after the others
+LONGEST_FIRST = "demo"  # begun last, one worker would finish long after the others
 
 
 class ByFolder(LoadScopeScheduling):
