@@ -155,8 +155,11 @@ def walk(
     ``known_until`` (label NaN where it does not count or is not known).
     """
     asked = learning.rows[learning.rows["as_of"] >= pd.Timestamp(period.train_before)].reset_index(drop=True)
-    predicted, walked = origins.walk(spec, asked, learning.known_at, period.train_before, period.test_before, seed=seed)
-    outcomes = learning.outcomes(known_until)[[*frames.KEY_COLUMNS, *frames.OUTCOME_COLUMNS]]
+    past = learning.outcomes(known_until)
+    predicted, walked = origins.walk(
+        spec, asked, learning.known_at, period.train_before, period.test_before, past=past, seed=seed
+    )
+    outcomes = past[[*frames.KEY_COLUMNS, *frames.OUTCOME_COLUMNS]]
     return predicted.merge(outcomes, on=list(frames.KEY_COLUMNS), how="left"), walked
 
 

@@ -20,7 +20,7 @@ import pyarrow as pa
 from pyspark.sql import functions as F
 
 from features import catalog
-from jobs import evidence, window_coverage
+from jobs import evidence, lately, pace, window_coverage
 from jobs.context import Context, StepReport, open_lake
 from jobs.record import recorded
 from lake import evolve
@@ -72,8 +72,7 @@ def run(lake: Lake, spec: TargetSpec, day: date, served: Served, *, docs: Path, 
     refused = gate(lake, spec, day, docs)
     if refused:
         return StepReport("held", refused, versions=lake.versions_read)
-    if served.model.window is not None:
-        window_coverage.measure(lake, spec, served, day)
+    _look_back(lake, spec, served, day)
     scored = score(lake, spec, day, served, embedded=embedded)
     lake.replace_days(f"scores_{spec.name}", lake.frame(scored), day, day)
     chosen = scored.filter(_is_candidate(spec, scored))
@@ -96,6 +95,18 @@ def run(lake: Lake, spec: TargetSpec, day: date, served: Served, *, docs: Path, 
         "code": evidence.code_version(),
     }
     return StepReport("done", message, counts, versions)
+
+
+def _look_back(lake: Lake, spec: TargetSpec, served: Served, day: date) -> None:
+    """What the last weeks say about today's forecasts: the pace of endings, and date windows that did not hold."""
+    model = served.model
+    if model.hazard is None and model.window is None:
+        return
+    past = lately.scored(lake, spec, model.features, day)
+    if model.hazard is not None:
+        pace.measure(lake, spec, served, day, past)
+    if model.window is not None:
+        window_coverage.measure(lake, spec, served, day, past)
 
 
 def build_features(lake: Lake, spec: TargetSpec, day: date) -> tuple[int, dict[str, int]]:
@@ -130,7 +141,7 @@ def gate(lake: Lake, spec: TargetSpec, day: date, docs: Path) -> str:
 def score(lake: Lake, spec: TargetSpec, day: date, served: Served, *, embedded: bool = True) -> pa.Table:
     """SCORES of the day's feature rows, sorted by subject. Embedded: fed in the process; on a cluster by mapInArrow."""
     rows = lake.day(f"features_{spec.name}", day).drop("day")
-    generator = predict.scorer(spec, served.model)
+    generator = predict.scorer(spec, served.model, pace.read(lake, spec, day))
     if embedded:
         table = rows.toArrow()
         batches = generator(table.to_batches(max_chunksize=BATCH_ROWS))

@@ -21,6 +21,7 @@ from jobs.record import recorded
 from lake.store import Lake, as_of
 from models import fit, frames, judge, peers, shared, target, windows
 from models.model import Model
+from models.pace import paces
 from models.predict import probability
 from models.registry import Promotion, Registry, Served, Verdict
 from models.target import TargetSpec
@@ -87,11 +88,11 @@ def _judged(
     known_then = learning.known_at(test_from)
     before = fit.fit(spec, known_then, test_from, seed=seed)
     test = mature[mature["as_of"] >= pd.Timestamp(test_from)]
-    champion, missing = _champion(spec, served, test)
+    champion, missing = _champion(spec, served, test, mature)
     verdict = Verdict(
         test_from,
         train_before,
-        challenger=_figures(probability(spec, before, test), test),
+        challenger=_figures(probability(spec, before, test, paces(before.hazard, mature, test["as_of"])), test),
         rule=_figures(spec.rule(test).to_numpy(np.float64), test, is_chance=False),
         champion=champion,
         champion_missing=missing,
@@ -123,7 +124,9 @@ def _test_from(spec: TargetSpec, mature: pd.DataFrame, train_before: datetime) -
     return found
 
 
-def _champion(spec: TargetSpec, served: Served | None, test: pd.DataFrame) -> tuple[dict[str, float] | None, str]:
+def _champion(
+    spec: TargetSpec, served: Served | None, test: pd.DataFrame, past: pd.DataFrame
+) -> tuple[dict[str, float] | None, str]:
     """The champion's figures on rows that it did not learn from; None with the reason where there are too few."""
     if served is None:
         return None, ""
@@ -138,7 +141,8 @@ def _champion(spec: TargetSpec, served: Served | None, test: pd.DataFrame) -> tu
     if missing:
         log.warning("champion reads features that are gone target=%s features=%s", spec.name, sorted(missing))
         return None, ""
-    return _figures(probability(spec, served.model, unseen), unseen), ""
+    pace = paces(served.model.hazard, past, unseen["as_of"])
+    return _figures(probability(spec, served.model, unseen, pace), unseen), ""
 
 
 def _figures(score: np.ndarray[Any, Any], test: pd.DataFrame, *, is_chance: bool = True) -> dict[str, float]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date
 
 import pandas as pd
 import pyarrow as pa
@@ -11,13 +11,10 @@ from pyspark.sql import functions as F
 
 from features.asof import first_known
 from lake.store import Lake, as_of
-from models import frames
 from models.registry import Served
 from models.slices import COLUMNS, SLICE, Silence, silence
 from models.target import TargetSpec
 
-LOOK_DAYS = 28  # a window announced longer ago has long been decided
-MOST_ROWS = 60_000  # past windows that are looked at; more say no more about a share
 TABLE = pa.schema(
     [
         ("carrier", pa.string()), ("destination_region", pa.string()), ("orders", pa.int64()),
@@ -31,12 +28,18 @@ def table_of(spec: TargetSpec) -> str:
     return f"coverage_{spec.name}"
 
 
-def measure(lake: Lake, spec: TargetSpec, served: Served, day: date) -> Silence:
+def measure(lake: Lake, spec: TargetSpec, served: Served, day: date, lately: pd.DataFrame) -> Silence:
     """Coverage by slice of the windows that were decided in the week before the end of ``day``; written to the lake.
 
-    Windows are those that the model in service gives to the features of the days before, as they were recorded.
+    Windows are those that the model in service gives to the features of the days before, as they were recorded: lately,
+    of jobs.lately, with the window's features. Raises ValueError where the model has no window.
     """
-    found = silence(_past(lake, spec, served, day), as_of(day))
+    window = served.model.window
+    if window is None:
+        raise ValueError(f"{spec.name}: the model in service has no date window whose coverage could be measured.")
+    dated = lately[["subject_id", "ended_at", "weight"]].join(window.dates(lately)[["p10", "p90"]])
+    ways = _ways(lake, day).toArrow().to_pandas()
+    found = silence(dated.merge(ways, on="subject_id"), as_of(day))
     rows = pa.Table.from_pandas(found.table.assign(day=day), schema=TABLE, preserve_index=False)
     lake.replace_days(table_of(spec), lake.frame(rows), day, day)
     return found
@@ -47,35 +50,6 @@ def read(lake: Lake, spec: TargetSpec, day: date) -> Silence:
     if not lake.exists(table_of(spec)):
         return Silence(pd.DataFrame(columns=list(COLUMNS)).astype({"is_silent": bool}))
     return Silence(lake.day(table_of(spec), day).select(*COLUMNS).toArrow().to_pandas())
-
-
-def _past(lake: Lake, spec: TargetSpec, served: Served, day: date) -> pd.DataFrame:
-    window = served.model.window
-    if window is None:
-        raise ValueError(f"{spec.name}: the model in service has no date window whose coverage could be measured.")
-    table = lake.read(f"features_{spec.name}")
-    days = table.where(F.col("day").between(F.lit(day - timedelta(days=LOOK_DAYS)), F.lit(day - timedelta(days=1))))
-    named = days.withColumn(spec.keys[0], F.col("subject_id"))
-    share = min(1.0, MOST_ROWS / max(named.count(), 1))
-    rows = frames.to_pandas(
-        frames.sampled(named, spec, share, seed=1).select(*frames.SUBJECT_COLUMNS, *window.features)
-    )
-    dated = (
-        rows[["subject_id", "as_of"]].join(window.dates(rows))
-        if len(rows)
-        else rows.assign(p10=None, p50=None, p90=None)
-    )
-    asked = (
-        lake.spark.createDataFrame(dated[["subject_id", "as_of"]])
-        if len(rows)
-        else named.select("subject_id", "as_of").limit(0)
-    )
-    outcomes = spec.label(lake, asked.withColumnRenamed("subject_id", spec.keys[0]), as_of(day))
-    ended = outcomes.select(F.col(spec.keys[0]).alias("subject_id"), "as_of", "ended_at").toArrow().to_pandas()
-    ways = _ways(lake, day).toArrow().to_pandas()
-    for name in ("as_of", "ended_at"):
-        ended[name] = pd.to_datetime(ended[name], utc=True)
-    return dated.merge(ended, on=["subject_id", "as_of"]).merge(ways, on="subject_id").assign(weight=1.0)
 
 
 def _ways(lake: Lake, day: date) -> DataFrame:

@@ -21,7 +21,7 @@ from models import labels
 from models.target import TargetSpec
 
 SUBJECT_COLUMNS = ("subject_id", "sku_id", "as_of", "snapshot", "horizon_days")
-OUTCOME_COLUMNS = ("label", "matured_at", "deadline_at", "ended_at", "weight")
+OUTCOME_COLUMNS = ("label", "matured_at", "deadline_at", "ended_at", "over_known_at", "weight")
 KEY_COLUMNS = ("subject_id", "sku_id", "as_of")
 MOST_ROWS = 400_000  # to learn from; more were no better on FreshRetailNet and cost minutes
 
@@ -103,7 +103,7 @@ def to_pandas(frame: DataFrame) -> pd.DataFrame:
     """A Spark frame in memory, rows sorted by as_of, subject_id, sku_id, so that nothing depends on partitions."""
     rows: pd.DataFrame = frame.toArrow().to_pandas()
     rows["sku_id"] = rows["sku_id"].fillna("")
-    for name in {"as_of", "matured_at", "deadline_at", "ended_at"} & set(rows.columns):
+    for name in {"as_of", "matured_at", "deadline_at", "ended_at", "over_known_at"} & set(rows.columns):
         rows[name] = pd.to_datetime(rows[name], utc=True)
     return rows.sort_values(["as_of", "subject_id", "sku_id"], kind="stable").reset_index(drop=True)
 

@@ -12,19 +12,23 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from lake.store import Lake
-from models.target import TargetSpec
+from models.target import TargetError, TargetSpec
 
 WEIGHT_OF_ONE = 1.0
 
 
 def outcomes(lake: Lake, spec: TargetSpec, subjects: DataFrame, known_before: datetime) -> DataFrame:
     """What had become of each subject row by ``known_before``: the spec's keys, as_of, label, matured_at,
-    deadline_at, ended_at, weight.
+    deadline_at, ended_at, over_known_at (null throughout where the target has no hazard), weight.
 
     label is null where it does not count or was not mature: matured_at > known_before. Reads recorded_at <
-    known_before only.
+    known_before only. Raises TargetError where a label does not tell what its target needs.
     """
     found = spec.label(lake, subjects, known_before)
+    if "over_known_at" not in found.columns:
+        if spec.deadline is not None:
+            raise TargetError(f"{spec.name} has a deadline, so its label must also return over_known_at.")
+        found = found.withColumn("over_known_at", F.lit(None).cast("timestamp"))
     is_mature = F.col("matured_at") <= F.lit(known_before)
     return weighted(lake, spec, found.withColumn("label", F.when(is_mature, F.col("label"))))
 

@@ -81,9 +81,17 @@ class Model:
     hazard: Hazard | None = None
     demand: Demand | None = None
 
-    def log_odds(self, matrix: npt.NDArray[np.float32], rule_score: Array, snapshot: npt.NDArray[np.object_]) -> Array:
-        """Blend of learned and rule before calibration. matrix: (n, k) in the order of ``features``, NaN where null."""
-        learned = learned_log_odds(self.booster, self.hazard, matrix, self.features)
+    def log_odds(
+        self,
+        matrix: npt.NDArray[np.float32],
+        rule_score: Array,
+        snapshot: npt.NDArray[np.object_],
+        pace: Array | float = 1.0,
+    ) -> Array:
+        """Blend of learned and rule before calibration. matrix: (n, k) in the order of ``features``, NaN where null;
+        pace: of models.pace.
+        """
+        learned = learned_log_odds(self.booster, self.hazard, matrix, self.features, pace)
         return blend(learned, self.rule(rule_score), snapshot, self.share)
 
     def card(self, digests: Mapping[str, str]) -> dict[str, Any]:
@@ -109,16 +117,20 @@ def tree_log_odds(booster: xgb.Booster, matrix: npt.NDArray[np.float32], feature
 
 
 def learned_log_odds(
-    booster: xgb.Booster, hazard: Hazard | None, matrix: npt.NDArray[np.float32], features: tuple[str, ...]
+    booster: xgb.Booster,
+    hazard: Hazard | None,
+    matrix: npt.NDArray[np.float32],
+    features: tuple[str, ...],
+    pace: Array | float = 1.0,
 ) -> Array:
     """What was learned, (n,): the trees' log-odds, halfway to the hazard's where there is one and the row has a
-    deadline.
+    deadline, and moved as far as the pace moves the hazard's.
     """
     trees = tree_log_odds(booster, matrix, features)
     if hazard is None:
         return trees
-    open_until = hazard.log_odds(matrix)
-    found: Array = np.where(np.isnan(open_until), trees, (trees + open_until) / 2)
+    usual, now = hazard.log_odds(matrix), hazard.log_odds(matrix, pace)
+    found: Array = np.where(np.isnan(usual), trees, (trees + usual) / 2 + (now - usual))
     return found
 
 

@@ -14,6 +14,7 @@ import pandas as pd
 from models import fit as fitting
 from models import peers, windows
 from models.model import Model
+from models.pace import paces
 from models.predict import HAPPENED, probability
 from models.target import TargetSpec
 from models.windows import TooLittleHistory
@@ -54,14 +55,16 @@ def walk(
     train_before: datetime,
     test_before: datetime,
     *,
+    past: pd.DataFrame | None = None,
     seed: int = 7,
 ) -> tuple[pd.DataFrame, list[Origin]]:
     """Predict every row of ``rows`` (as_of in [train_before, test_before)), refitted at each of ``starts``.
 
     rows: SUBJECT_COLUMNS and features. known_at: origin -> rows with labels that were mature by then, for
-    fitting. Where a later origin has too little to fit on, the earlier model goes on. Returns rows with
-    probability, logistic, rule, abstained and abstain_reason added, in their order, and the origins. Raises
-    TooLittleHistory where the first cannot be fitted.
+    fitting. past: rows with features and outcomes from before and in the test period, that the pace is taken from, each
+    day by what was known then (models.pace); None: from what was learned from alone. Where a later origin has too
+    little to fit on, the earlier model goes on. Returns rows with probability, logistic, rule, abstained and
+    abstain_reason added, in their order, and the origins. Raises TooLittleHistory where the first cannot be fitted.
     """
     begins = starts(train_before, test_before)
     pieces: list[pd.DataFrame] = []
@@ -71,7 +74,8 @@ def walk(
         learned = known_at(start)
         model = _model(spec, learned, start, origins, seed)
         part = rows[inside].copy()
-        part["probability"] = probability(spec, model, part)
+        pace = paces(model.hazard, learned if past is None else past, part["as_of"])
+        part["probability"] = probability(spec, model, part, pace)
         part["logistic"] = peers.logistic(windows.trainable(spec, learned, start), part, spec.features)
         if model.window is not None:
             part = part.join(model.window.dates(part))

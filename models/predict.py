@@ -13,7 +13,7 @@ import pandas as pd
 import pyarrow as pa
 
 from models.fit import matrix
-from models.model import FeatureMissing, Model
+from models.model import Array, FeatureMissing, Model
 from models.target import TargetSpec
 
 SCORED = pa.schema(
@@ -35,22 +35,22 @@ KEYS = ("subject_id", "sku_id", "as_of", "snapshot", "horizon_days")
 Scorer = Callable[[Iterable[pa.RecordBatch]], Iterable[pa.RecordBatch]]
 
 
-def scorer(spec: TargetSpec, model: Model) -> Scorer:
+def scorer(spec: TargetSpec, model: Model, pace: float = 1.0) -> Scorer:
     """A generator that turns batches of features into batches of SCORED, row for row and in their order."""
 
     def score(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
-            yield predict(spec, model, batch)
+            yield predict(spec, model, batch, pace)
 
     return score
 
 
-def predict(spec: TargetSpec, model: Model, batch: pa.RecordBatch) -> pa.RecordBatch:
+def predict(spec: TargetSpec, model: Model, batch: pa.RecordBatch, pace: float = 1.0) -> pa.RecordBatch:
     """Chance of the target within its horizon for each row.
 
-    batch: KEYS and the model's features, by name and in any order; nulls allowed. Returns SCORED, one row per
-    row. A row on which the engine would rather say nothing is marked, with the reason, and still has its
-    probability. Raises FeatureMissing naming every absent column: nothing is filled in to fit.
+    batch: KEYS and the model's features, by name and in any order; nulls allowed. pace: of models.pace. Returns
+    SCORED, one row per row. A row on which the engine would rather say nothing is marked, with the reason, and still
+    has its probability. Raises FeatureMissing naming every absent column: nothing is filled in to fit.
     """
     names = set(batch.schema.names)
     missing = tuple(name for name in (*model.features, *KEYS) if name not in names)
@@ -64,7 +64,7 @@ def predict(spec: TargetSpec, model: Model, batch: pa.RecordBatch) -> pa.RecordB
     return pa.RecordBatch.from_arrays(
         [
             *keys,
-            pa.array(np.where(happened, 1.0, probability(spec, model, frame))),
+            pa.array(np.where(happened, 1.0, probability(spec, model, frame, pace))),
             pa.array(said_nothing),
             pa.array(
                 [value if quiet else None for value, quiet in zip(reason, said_nothing, strict=True)], pa.string()
@@ -74,10 +74,10 @@ def predict(spec: TargetSpec, model: Model, batch: pa.RecordBatch) -> pa.RecordB
     )
 
 
-def probability(spec: TargetSpec, model: Model, frame: pd.DataFrame) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+def probability(spec: TargetSpec, model: Model, frame: pd.DataFrame, pace: Array | float = 1.0) -> Array:
     """Calibrated chance for each row of a frame that holds the model's features and ``snapshot``."""
     if frame.empty:
         return np.zeros(0)
     score = spec.rule(frame).to_numpy(np.float64)
-    odds = model.log_odds(matrix(frame, model.features), score, frame["snapshot"].to_numpy())
+    odds = model.log_odds(matrix(frame, model.features), score, frame["snapshot"].to_numpy(), pace)
     return model.calibration(odds)

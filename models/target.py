@@ -54,7 +54,8 @@ class TargetSpec:
     one, or has no row in it, skips the target.
     has_date_window: whether ended_at is a date worth announcing, and learned as 10/50/90 % quantiles.
     deadline: the feature that says how many days are left until the event is decided, where the event is "has not ended
-    by then"; a hazard of ending joins the trees. None: there is no such moment.
+    by then"; a hazard of ending joins the trees, and ``label`` also returns ended_at and over_known_at: when a row
+    ended, and when it became known that it had, or no longer could. None: there is no such moment.
     demand: features that the demand of the coming week is forecast from, where the event hangs on it.
     growth: how its trees are grown where not as usual: names and values of ``fit.Params``.
     block: what the interval's bootstrap draws, ``week`` of the as_of or ``seller``.

@@ -11,6 +11,7 @@ import pandas as pd
 from bench.worlds.world import STAGES, Asked
 from models import fit
 from models.model import Model
+from models.pace import paces
 from models.predict import probability
 from models.target import TargetSpec
 from models.windows import TooLittleHistory
@@ -42,13 +43,15 @@ def predicted(spec: TargetSpec, asked: Asked, fitted: list[tuple[datetime, Model
     """
     learning = asked.learnable(spec)
     rows = learning.rows[learning.rows[way] == 1]
+    past = learning.outcomes(asked.known_until) if spec.deadline else rows.iloc[:0]
     pieces = []
     ends = [start for start, _ in fitted[1:]] + [asked.known_until]
     for (start, model), end in zip(fitted, ends, strict=True):
         part = rows[(rows["as_of"] >= pd.Timestamp(start)) & (rows["as_of"] < pd.Timestamp(end))]
         quiet = spec.abstain(part).notna().to_numpy(bool) | spec.known(part).to_numpy(bool)
         part = part[~quiet].copy()
-        part["probability"] = probability(spec, model, part)
+        pace = paces(model.hazard, past, part["as_of"])
+        part["probability"] = probability(spec, model, part, pace)
         part["rule"] = spec.rule(part).fillna(-np.inf).to_numpy(np.float64)
         part["origin"] = start
         if model.window is not None:

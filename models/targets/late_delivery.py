@@ -24,11 +24,13 @@ def label(lake: Lake, rows: DataFrame, known_before: datetime | None) -> DataFra
 
     Null without a promise, and where the order was cancelled before it. Matures at promised_at, whatever the
     outcome. Returns order_id, as_of, label (double), matured_at, deadline_at (the promise), ended_at (when the
-    last parcel came, null if not).
+    last parcel came, null if not), over_known_at (when it became known that it came, or that the order was cancelled).
     """
     orders = lake.read("orders", known_before=known_before).select("order_id", "promised_at")
     events = lake.read("order_events", known_before=known_before).where(F.col("event") == "cancelled")
-    cancelled = events.groupBy("order_id").agg(F.min("event_at").alias("cancelled_at"))
+    cancelled = events.groupBy("order_id").agg(
+        F.min("event_at").alias("cancelled_at"), F.min("recorded_at").alias("cancelled_known_at")
+    )
     known = orders.join(delivered(lake, known_before), "order_id", "left").join(cancelled, "order_id", "left")
     void = F.col("promised_at").isNull() | F.coalesce(F.col("cancelled_at") < F.col("promised_at"), F.lit(False))
     is_late = F.coalesce(F.col("ended_at") > F.col("promised_at"), F.lit(True))
@@ -42,18 +44,28 @@ def label(lake: Lake, rows: DataFrame, known_before: datetime | None) -> DataFra
             F.col("promised_at").alias("matured_at"),
             F.col("promised_at").alias("deadline_at"),
             "ended_at",
+            F.least("ended_known_at", "cancelled_known_at").alias("over_known_at"),
         )
     )
 
 
 def delivered(lake: Lake, known_before: datetime | None) -> DataFrame:
-    """When the last parcel of each order was delivered: order_id, ended_at; no row while one of its parcels was not."""
+    """When the last parcel of each order was delivered: order_id, ended_at, ended_known_at; no row while one of its
+    parcels was not.
+    """
     parcels = lake.read("shipments", known_before=known_before).select("shipment_id", "order_id").distinct()
     scans = lake.read("shipment_events", known_before=known_before).where(F.col("event") == "delivered")
-    came = scans.groupBy("shipment_id").agg(F.min("event_at").alias("came_at"))
+    came = scans.groupBy("shipment_id").agg(
+        F.min("event_at").alias("came_at"), F.min("recorded_at").alias("came_known_at")
+    )
     both = parcels.join(came, "shipment_id", "left").groupBy("order_id")
-    counted = both.agg(F.max("came_at").alias("ended_at"), F.count("came_at").alias("came"), F.count("*").alias("sent"))
-    return counted.where(F.col("came") == F.col("sent")).select("order_id", "ended_at")
+    counted = both.agg(
+        F.max("came_at").alias("ended_at"),
+        F.max("came_known_at").alias("ended_known_at"),
+        F.count("came_at").alias("came"),
+        F.count("*").alias("sent"),
+    )
+    return counted.where(F.col("came") == F.col("sent")).select("order_id", "ended_at", "ended_known_at")
 
 
 def least_slack(frame: pd.DataFrame) -> pd.Series:

@@ -53,6 +53,11 @@ def rows(home: Path, name: str) -> list[dict[str, Any]]:
     return sorted(table.to_pylist(), key=lambda row: (row["subject_id"], row["sku_id"] or ""))
 
 
+def lately(home: Path, name: str) -> list[dict[str, Any]]:
+    table = DeltaTable(home / "simulator" / "lake" / name).to_pyarrow_table()
+    return sorted(table.to_pylist(), key=str)
+
+
 def ended(home: Path) -> dict[str, Any]:
     """Everything that a day leaves behind, without clocks and attempt numbers."""
     with sqlite3.connect(home / "simulator" / "state.db") as db:
@@ -63,6 +68,7 @@ def ended(home: Path) -> dict[str, Any]:
         deliveries = db.execute("SELECT message_id, state FROM deliveries ORDER BY 1").fetchall()
     names = [f"{table}_{target}" for table in ("scores", "candidates") for target in DEMO_TARGETS.split(",")]
     tables = {name: rows(home, name) for name in names}
+    tables |= {name: lately(home, name) for name in ("pace_late_delivery", "coverage_late_delivery")}
     return {**tables, "decisions": decisions, "notices": notices, "deliveries": deliveries}
 
 

@@ -78,6 +78,7 @@ def make_book(rows: int = 6000, seed: int = 1, *, days: int = 181) -> pd.DataFra
             "chance": chance,
             "matured_at": matured,
             "deadline_at": matured,
+            "over_known_at": came,
             "ended_at": came,
             "weight": rng.choice([1.0, 6.0], rows),
         }
