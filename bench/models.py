@@ -85,10 +85,11 @@ def compare(spec: TargetSpec, rows: pd.DataFrame) -> None:
             for name, ratio in ratios.items()
         ]
         print(f"  {part:10s} " + " · ".join(told))
-    label, weight = judged["label"].to_numpy(float), judged["weight"].to_numpy(float)
-    figures = judge.figures(judged["probability"].to_numpy(float), label, weight)
-    print("  " + " · ".join(f"{name} {figures[name]:.3f}" for name in (
-        "calibration_error", "forecast_over_outcome", "brier_skill", "base_rate")))  # fmt: skip
+    for part, slice_ in [("pooled", judged), *judged.groupby(judged["as_of"].dt.strftime("%Y-%m"))]:
+        label, weight = slice_["label"].to_numpy(float), slice_["weight"].to_numpy(float)
+        figures = judge.figures(slice_["probability"].to_numpy(float), label, weight)
+        print(f"  {part:10s} " + " · ".join(f"{name} {figures[name]:.3f}" for name in (
+            "calibration_error", "forecast_over_outcome", "brier_skill", "base_rate")))  # fmt: skip
 
 
 def lightgbm(spec: TargetSpec, rows: pd.DataFrame, walked: list[origins.Origin], learning: frames.Learnable) -> Array:

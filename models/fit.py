@@ -4,10 +4,10 @@
 
 Trees are grown on ``fit`` and stopped on ``select``. ``calibrate`` is walked in a few folds: before each the trees are
 grown again on what was mature by then, and meet the fold unseen, as they will meet next month. All folds together give
-the calibration, and with ``select`` how much the naive rule counts at each snapshot. The model that ships is grown on
-everything with the same number of rounds. A row belongs to a window only if its label was mature when the next began.
-Calibrating on the newest fold alone was tried on Olist: it counts a bad month twice, since the shipped trees know it
-too.
+the calibration, at the pace of each of their days (models.pace), and with ``select`` how much the naive rule counts at
+each snapshot. The model that ships is grown on everything with the same number of rounds. A row belongs to a window
+only if its label was mature when the next began. Calibrating on the newest fold alone was tried on Olist: it counts a
+bad month twice, since the shipped trees know it too.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from models import hazard as hazards
 from models.hazard import Hazard
 from models.judge import average_precision
 from models.model import Array, Model, RuleCurve, blend, learned_log_odds, rule_curve
+from models.pace import paces
 from models.target import TargetSpec
 from models.windows import LEAST_POSITIVES, Parts, Windows, assign, enough, split, trainable
 
@@ -65,8 +66,9 @@ def fit(
 ) -> Model:
     """The model of ``spec`` as it could be known at ``train_before``.
 
-    frame: one row per subject_id, sku_id, as_of; the spec's features, snapshot, label (0 or 1), matured_at,
-    weight. Rows with a null label are left out. Raises ImmatureLabels, FeatureMissing, TooLittleHistory.
+    frame: one row per subject_id, sku_id, as_of; the spec's features, snapshot, label (0 or 1), matured_at, weight;
+    where it has a deadline also ended_at, over_known_at. Rows with a null label are left out. Raises ImmatureLabels,
+    FeatureMissing, TooLittleHistory.
     """
     rows = trainable(spec, frame, train_before)
     spans = split(rows, train_before)
@@ -78,14 +80,16 @@ def fit(
 
     trial = grow(spec, rows[parts.fit], used, seed, stop_on=rows[parts.select])
     rounds = trial.num_boosted_rounds() if trial.attr("best_iteration") is None else int(trial.best_iteration) + 1
-    learned, leaning = _walk(spec, rows, rule, spans, used, rounds, seed)
+    learned, paced, leaning = _walk(spec, rows, rule, spans, used, rounds, seed)
     ending = ends(spec, rows[parts.fit], spans.select_from, seed)
-    learned[parts.select] = _learned(spec, trial[:rounds], ending, rows[parts.select])
+    learned[parts.select] = learned_log_odds(
+        trial[:rounds], ending, matrix(rows[parts.select], spec.features), spec.features
+    )
     leaning[parts.select] = _curve(rows, rule, parts.fit)(rule[parts.select])
     met = parts.select | parts.calibrate
     share = choose_share(spec, rows[met], learned[met], leaning[met])
     unseen = rows[parts.calibrate]
-    log_odds = blend(learned[parts.calibrate], leaning[parts.calibrate], unseen["snapshot"].to_numpy(), share)
+    log_odds = blend(paced[parts.calibrate], leaning[parts.calibrate], unseen["snapshot"].to_numpy(), share)
     calibration = calibrate.fit(log_odds, unseen["label"].to_numpy(float), unseen["weight"].to_numpy(float))
 
     final = grow(spec, rows, used, seed, rounds=rounds)
@@ -146,10 +150,6 @@ def ends(spec: TargetSpec, rows: pd.DataFrame, known_before: datetime, seed: int
     return hazards.fit(dated, matrix(dated, spec.features), spec.features, spec.deadline, known_before, seed=seed)
 
 
-def _learned(spec: TargetSpec, booster: xgb.Booster, ending: Hazard | None, rows: pd.DataFrame) -> Array:
-    return learned_log_odds(booster, ending, matrix(rows, spec.features), spec.features)
-
-
 def choose_share(spec: TargetSpec, rows: pd.DataFrame, learned: Array, leaning: Array) -> dict[str, float]:
     """How much what was learned counts, per snapshot: the share with the best average precision over all rows that were
     met unseen, moved towards the rule at a snapshot where it ranks better, so that no snapshot ships below it.
@@ -187,14 +187,14 @@ def _walk(
     params: Params,
     rounds: int,
     seed: int,
-) -> tuple[Array, Array]:
-    """Log-odds of what was learned and of the rule over the calibration window, each fold by those that knew what
-    was mature before it; NaN elsewhere.
+) -> tuple[Array, Array, Array]:
+    """Log-odds over the calibration window of what was learned, of the same at each day's pace, and of the rule, each
+    fold by those that knew what was mature before it; NaN elsewhere.
     """
     folds = 1 if params is MANY_POSITIVES else FOLDS
     newest = min(pd.Timestamp(windows.train_before), rows["as_of"].max().ceil("D"))
     width = (newest - pd.Timestamp(windows.calibrate_from)) / folds
-    learned, leaning = np.full(len(rows), np.nan), np.full(len(rows), np.nan)
+    learned, paced, leaning = (np.full(len(rows), np.nan) for _ in range(3))
     for number in range(folds):
         start = pd.Timestamp(windows.calibrate_from) + number * width
         seen = ((rows["as_of"] < start) & (rows["matured_at"] <= start)).to_numpy()
@@ -202,9 +202,12 @@ def _walk(
         meets = ((rows["as_of"] >= start) & (last | (rows["as_of"] < start + width))).to_numpy()
         grown = grow(spec, rows[seen], params, seed, rounds=rounds)
         ending = ends(spec, rows[seen], start.to_pydatetime(), seed)
-        learned[meets] = _learned(spec, grown, ending, rows[meets])
+        asked = matrix(rows[meets], spec.features)
+        pace = paces(ending, rows, rows["as_of"][meets])
+        learned[meets] = learned_log_odds(grown, ending, asked, spec.features)
+        paced[meets] = learned_log_odds(grown, ending, asked, spec.features, pace)
         leaning[meets] = _curve(rows, rule, seen)(rule[meets])
-    return learned, leaning
+    return learned, paced, leaning
 
 
 def _curve(rows: pd.DataFrame, rule: Array, mask: npt.NDArray[np.bool_]) -> RuleCurve:
