@@ -17,8 +17,8 @@ from notices.catalog import DEFAULT_LOCALE, catalog
 from notices.formats import Formats
 
 # Shown elsewhere on the page, or masked there.
-NOT_FACTS = ("reasons", "kind", "items", "probability", "window", "last_scan", "open_inbound", "recipient_id", "as_of",
-             "currency", "order_id", "sku_id", "made_with")  # fmt: skip
+NOT_FACTS = ("reasons", "kind", "items", "probability", "window", "last_scan", "open_inbound", "is_covered", "as_of",
+             "recipient_id", "currency", "order_id", "sku_id", "made_with")  # fmt: skip
 MONEY = ("value", "value_at_risk")
 CODES = ("snapshot", "category")
 COMPUTED = {

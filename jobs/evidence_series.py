@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 from pyspark.sql import DataFrame
@@ -31,6 +32,8 @@ TERMS = Terms()
 Z90 = 1.2815515655446004
 PLAIN_SPREAD = (1.5, 0.15)  # of demand, where no forecast of it was learned
 PLANNED = "plan_"  # how the columns of a plan are called
+COVERED = "covered"
+LEAST_DEMAND = 1e-9  # pieces a day of an article that does not sell
 
 
 def read(lake: Lake, asked: DataFrame, moment: datetime) -> tuple[Fields, Sources]:
@@ -75,7 +78,20 @@ def planned(frame: pd.DataFrame, demand: Demand | None, terms: Terms = TERMS) ->
         values = np.full(len(frame), np.nan)
         values[rows] = getattr(made, name)
         found[f"{PLANNED}{name}"] = values
+    found[f"{PLANNED}{COVERED}"] = covered(frame, terms)
     return pd.concat([frame, found], axis=1)
+
+
+def covered(frame: pd.DataFrame, terms: Terms = TERMS) -> npt.NDArray[np.bool_]:
+    """Articles that nobody is reminded of, whatever a forecast says: what is on its way is announced for before the
+    stock ends, and is enough for lead time and review, both at the usual demand.
+    """
+    daily = np.fmax(_values(frame, "demand_units_28d"), LEAST_DEMAND)
+    here, coming = _values(frame, "on_hand_units"), _values(frame, "open_inbound_units")
+    in_time = _values(frame, "next_inbound_days") <= here / daily
+    enough = here + coming >= daily * (_values(frame, "lead_time_days") + terms.review_days)
+    found: npt.NDArray[np.bool_] = (coming > 0) & in_time & enough
+    return found
 
 
 def _position(rows: pd.DataFrame, daily: Array, demand: Demand | None) -> Position:
@@ -128,6 +144,7 @@ def plan(row: pd.Series, known: Mapping[str, Any]) -> dict[str, Any]:
         "cost_of_waiting": _amount(price, _number(row, f"{PLANNED}waiting_pieces"), TERMS.shortage_share),
         "currency": known.get("currency"),
         "open_inbound": _inbound(inbound, known.get("inbound_expected_at")),
+        "is_covered": bool(row.get(f"{PLANNED}{COVERED}", False)),
     }
 
 

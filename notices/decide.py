@@ -101,7 +101,9 @@ def _value(candidate: Candidate, stage: str, kind: Kind, policy: Policy) -> floa
 
 
 def inbound_in_time(candidate: Candidate) -> bool:
-    """Whether stock that is on its way arrives before the article runs out."""
+    """Whether stock that is on its way arrives before the article runs out, by the forecast or by its usual demand."""
+    if candidate.evidence.get("is_covered"):
+        return True
     inbound = candidate.evidence.get("open_inbound")
     arrives = date_of(inbound.get("expected_at")) if inbound else None
     runs_out = date_of(candidate.evidence.get("expected_date"))

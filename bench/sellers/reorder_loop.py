@@ -170,6 +170,7 @@ def by_plan(frame: pd.DataFrame, until_next: int, demand: Demand | None, terms: 
     made = evidence_series.planned(frame, demand, terms)
     is_due = (made["plan_order_in_days"] < until_next) & (made["plan_quantity"] > 0)
     is_coming = (made["open_inbound_units"] > 0) & (made["next_inbound_days"] <= made["plan_runs_out_days"])
+    is_coming |= made["plan_covered"]
     return np.where(is_due & ~is_coming, made["plan_quantity"].fillna(0.0), 0.0)
 
 
@@ -185,18 +186,6 @@ def by_min_max(frame: pd.DataFrame, until_next: int, demand: Demand | None, term
 
 
 RULES: dict[str, Rule | None] = {"plan": by_plan, "min/max": by_min_max, "none": None}
-
-
-def covered(frame: pd.DataFrame, terms: Terms) -> npt.NDArray[np.bool_]:
-    """Articles whose inbound is announced for before the shelf is empty, and is enough for lead time and review, both
-    by the usual demand: nobody should be reminded of these, whatever a rule says.
-    """
-    daily = np.maximum(frame["demand_units_28d"].fillna(0.0).to_numpy(), 1e-9)
-    here, coming = frame["on_hand_units"].to_numpy(), frame["open_inbound_units"].to_numpy()
-    in_time = frame["next_inbound_days"].to_numpy() <= here / daily
-    enough = here + coming >= daily * (frame["lead_time_days"].to_numpy() + terms.review_days)
-    found: npt.NDArray[np.bool_] = (coming > 0) & in_time & enough
-    return found
 
 
 @dataclass
@@ -230,7 +219,7 @@ class Reminders:
     def _tell(self, day: int, frame: pd.DataFrame, pieces: Array) -> None:
         chosen = np.flatnonzero((pieces > 0) & (day - self.said >= QUIET_DAYS))
         self.said[chosen] = day
-        self.covered += int(covered(frame, self.terms)[chosen].sum())
+        self.covered += int(evidence_series.covered(frame, self.terms)[chosen].sum())
         self.lines += len(chosen)
         sellers = np.unique(self.world.skus.seller[chosen])
         self.per_week.update((int(seller), day // WEEK) for seller in sellers)

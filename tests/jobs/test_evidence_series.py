@@ -51,6 +51,20 @@ def test_what_is_on_its_way_is_not_ordered_again():
     assert found["open_inbound"] == {"quantity": 40.0, "expected_at": "2025-03-05T00:00:00+00:00"}
 
 
+@pytest.mark.parametrize(("changes", "is_covered"), [
+    ({}, True),
+    ({"next_inbound_days": 6.0}, False),  # five days of stock are left
+    ({"next_inbound_days": np.nan}, False),
+    ({"open_inbound_units": 5.0}, False),  # a week of lead time and the review are not covered
+    ({"open_inbound_units": 0.0}, False),
+    ({"demand_units_28d": 4.0}, False),
+    ({"on_hand_units": np.nan}, False),
+])  # fmt: skip
+def test_an_article_is_covered_where_enough_comes_in_time_at_its_usual_demand(changes, is_covered):
+    coming = {"open_inbound_units": 40.0, "next_inbound_days": 4.0, "inbound_age_days": 5.0}
+    assert record(rows(**{**coming, **changes}))["is_covered"] is is_covered
+
+
 @pytest.mark.parametrize("unknown", ["on_hand_units", "lead_time_days"])
 def test_where_no_pieces_are_counted_no_quantity_is_made_up(unknown):
     found = record(rows(**{unknown: np.nan}))

@@ -212,6 +212,8 @@ def test_a_digest_is_one_notice_ordered_by_value_and_leaves_out_what_is_covered(
     known = history(given_candidates, told_7d={"s1": 6})
     decisions = decide(given_candidates, people(seller("s1")), no_holdout(), known, KEYS, NOW)
     assert [decision.decision for decision in decisions] == ["digest", "digest", "covered"]
+    at_usual_demand = stock("s1", "k4", facts={"is_covered": True})
+    assert one(at_usual_demand).reason == "inbound_in_time"
     full = decide(given_candidates, people(seller("s1")), no_holdout(), replace(known, told_7d={"s1": 7}), KEYS, NOW)
     assert [decision.decision for decision in full] == ["capped", "capped", "covered"]
 
