@@ -18,7 +18,8 @@ MAX_NAME = 80
 KEPT = 8192  # formatted values of a kind
 COMMON_ERA = "ค.ศ."
 _INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}  # controls, direction marks, line separators
-_LIVE = re.compile(r"(?i)(://|www\.|=\?|\?=)")  # links, and the marks of an encoded word in a header
+# Links, and between = and ? or ? and =: the marks of an encoded word in a header, which may share a sign (=?=).
+_LIVE = re.compile(r"(?i)://|www\.|(?<==)(?=\?)|(?<=\?)(?==)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,7 @@ def name(value: str) -> str:
     """Text from data as short text in one line: no controls, no direction marks, nothing that a mailer makes a link."""
     if not (value.isascii() and value.isprintable()):  # most names are, and looking at each sign is slow
         value = "".join(" " if unicodedata.category(sign) in _INVISIBLE else sign for sign in value)
-    flat = _LIVE.sub(lambda found: " ".join(found[0]), " ".join(value.split()))
+    flat = _LIVE.sub(lambda found: " ".join(found[0]) or " ", " ".join(value.split()))
     return flat if len(flat) <= MAX_NAME else flat[: MAX_NAME - 1].rstrip() + "…"
 
 

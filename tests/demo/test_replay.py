@@ -7,7 +7,6 @@ import shutil
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -15,10 +14,11 @@ import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable
 from demo_run import DEMO_DAY, Demo, environment, run_step
-from sqlalchemy import Connection, Engine, Row
+from sqlalchemy import Connection, Engine
 
 from jobs.context import Context, open_lake
-from jobs.replay import NoticeUnknown, chosen, replay
+from jobs.replay import NoticeUnknown, chosen, origin_of, replay
+from jobs.replay_evidence import Origin
 from jobs.replay_message import Verdict
 from notices import state
 from settings import Settings
@@ -110,12 +110,13 @@ def test_a_later_version_does_not_disturb_and_is_named_where_it_is_taken_for_the
         engine.dispose()
 
 
-def scoring(engine: Engine) -> Row[Any]:
+def scoring(engine: Engine) -> Origin:
     """The run whose candidates the day's late-delivery notices came from."""
-    is_it = (state.runs.c.step == "score") & (state.runs.c.day == DAY) & (state.runs.c.target == "late_delivery")
     with engine.connect() as db:
-        rows = db.execute(state.runs.select().where(is_it, state.runs.c.status == "done")).all()
-    return max(rows, key=lambda row: row.versions["candidates_late_delivery"])
+        notice = next(row for row in chosen(db, None, DAY) if row["kind"] == "late_delivery")
+        found = origin_of(db, notice)
+    assert found is not None
+    return found
 
 
 def test_a_file_changed_in_place_is_named(context: Context) -> None:

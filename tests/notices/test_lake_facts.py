@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,6 @@ from examples import DAY, buyer, late_evidence, seller, stock_evidence
 from sqlalchemy import select, update
 from test_steps import SECRET, WALL, put_candidates
 
-import jobs.context
 from jobs import decide, learn, order_facts, send
 from jobs.closings import ending
 from jobs.context import Context, clock
@@ -44,13 +42,6 @@ def put(lake: Lake, table: str, day: date, *rows: dict[str, Any]) -> None:
         [tuple(row.get(name) for name in names) for row in full], spark_schema(CONTRACT[table])
     )
     lake.replace_days(table, frame, day, day)
-
-
-@pytest.fixture(autouse=True)
-def shared_engine(spark) -> Iterator[None]:
-    token = jobs.context._open.set(Lake("", spark))
-    yield
-    jobs.context._open.reset(token)
 
 
 @pytest.fixture

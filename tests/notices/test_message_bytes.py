@@ -65,6 +65,7 @@ HOSTILE = (
     '" onmouseover="x',
     "=?utf-8?q?=0D=0ABcc:_x?=",
     "=??Q?=00:",
+    "=?utf-8?=?utf-8?b?DQpCY2M6IHg=?=8",
     "\u202eana",
     "a\u2028b",
     "http://evil.example/win",
@@ -115,6 +116,7 @@ def test_a_name_is_one_short_line() -> None:
     assert name("a\r\nb\tc") == "a b c"
     assert name("see https://x.example and www.x.example") == "see https: / /x.example and w w w .x.example"
     assert len(name("x" * 500)) == 80
+    assert name("=?=?=") == "= ? = ? ="
 
 
 def test_a_return_path_is_signed_and_a_recipient_is_exact() -> None:

@@ -16,7 +16,6 @@ from test_lake_facts import (
     put,
     put_candidates,
     put_scores,
-    shared_engine,
     told_on_the_first_day,
 )
 
@@ -27,7 +26,7 @@ from jobs.replay_message import Verdict
 from lake.store import Lake
 from notices.state import notices, open_state, writing
 
-__all__ = ["context", "shared_engine"]  # fixtures
+__all__ = ["context"]  # fixtures
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -18,7 +17,6 @@ import relay as server
 from examples import DAY, buyer, late_evidence, seller, stock_evidence
 from sqlalchemy import select
 
-import jobs.context
 from jobs import decide, send
 from jobs.context import Context, clock
 from lake.store import Lake, spark_schema
@@ -67,14 +65,6 @@ def context(tmp_path: Path, spark) -> Context:
     directory.put(state, Keys(SECRET), [buyer("b1"), buyer("b2"), seller("s1")])
     state.dispose()
     return Context(settings, DAY, clock(DAY, WALL))
-
-
-@pytest.fixture(autouse=True)
-def shared_engine(spark) -> Iterator[None]:
-    """The steps use the test run's engine, as the steps of one day share theirs."""
-    token = jobs.context._open.set(Lake("", spark))
-    yield
-    jobs.context._open.reset(token)
 
 
 def deliver(context: Context, spark, order_id: str) -> None:
