@@ -5,8 +5,10 @@ from __future__ import annotations
 import base64
 import itertools
 import json
+import os
 import shutil
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -114,9 +116,14 @@ class Page:
 @contextmanager
 def browser(program: str, profile: Path) -> Iterator[Page]:
     """A tab in a browser of its own, ended with the block."""
-    with subprocess.Popen(
-        [program, *FLAGS, f"--user-data-dir={profile}", "about:blank"], stderr=subprocess.PIPE, text=True
-    ) as process:
+    arguments = [*FLAGS, f"--user-data-dir={profile}", "about:blank"]
+    # A folder of its own for what it leaves behind; a short one, because it holds a socket.
+    with (
+        tempfile.TemporaryDirectory(prefix="bh-") as folder,
+        subprocess.Popen(
+            [program, *arguments], env={**os.environ, "TMPDIR": folder}, stderr=subprocess.PIPE, text=True
+        ) as process,
+    ):
         try:
             port = _port(process)
             with urlopen(f"http://127.0.0.1:{port}/json", timeout=SECONDS) as answer:
