@@ -24,6 +24,7 @@ from lake import engine
 from lake.rules import Surroundings, allowed_bad, good_rows
 from lake.store import Lake
 from lake.tables import CONTRACT
+from models.target import all_targets
 from sources.source import ONLY_FOR, REQUIRED_FOR, Source, SourceError, missing_tables
 
 WITHOUT = {
@@ -112,16 +113,22 @@ def _check_people(source: Source, report: CheckReport) -> None:
 
 
 def _check_targets(source: Source, report: CheckReport) -> None:
-    for target, required in REQUIRED_FOR.items():
+    for target, required in _needs().items():
         absent = [name for name in required if name not in source.tables]
         broken = [name for name in required if name in report.problems and name not in absent]
         if absent:
             report.off[target] = f"{', '.join(absent)} missing"
         elif broken:
             report.off[target] = f"{', '.join(broken)} cannot be used"
-    if len(report.off) == len(REQUIRED_FOR) and not report.problems:
+    if all(target in report.off for target in REQUIRED_FOR) and not report.problems:
         needs = "; or ".join(f"{', '.join(required)} for {target}" for target, required in REQUIRED_FOR.items())
         report.problems["the whole source"] = f"No target can be predicted from these tables. They must be {needs}."
+
+
+def _needs() -> dict[str, tuple[str, ...]]:
+    """The tables without which a target cannot be predicted, by target: those that a delivery is judged by first."""
+    further = {name: (spec.subject_table, *spec.needs) for name, spec in all_targets().items()}
+    return REQUIRED_FOR | {name: needs for name, needs in further.items() if name not in REQUIRED_FOR}
 
 
 def _tell_table(name: str, report: CheckReport, out: Console) -> None:
@@ -145,6 +152,6 @@ def _tell_rest(source: Source, report: CheckReport, out: Console) -> None:
         moot = name in ONLY_FOR["stock_out"] and "stock_out" in report.off
         if name not in present and name not in report.problems and not moot:
             out.print(f"[yellow]-[/] no {name}: {lost}", highlight=False)
-    for target in REQUIRED_FOR:
+    for target in _needs():
         reason = report.off.get(target)
         out.print(f"[red]✗[/] {target} is off: {reason}" if reason else f"[green]✓[/] {target} can be predicted")

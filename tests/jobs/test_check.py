@@ -33,6 +33,8 @@ def test_check_tells_everything_before_anything_runs(tmp_path, spark):
     assert "stock.csv line 42: the same row is there once more, and is dropped" in said
     assert "stock_out is off: listings missing" in said
     assert "late_delivery can be predicted" in said
+    assert "lost_parcel can be predicted" in said
+    assert "bad_review is off: reviews missing" in said
     assert "no calendar: holidays and sales events are not seen" in said
     assert "nobody can be told: put people.csv beside the tables" in said
     assert sorted(tmp_path.iterdir()) == before
