@@ -1,6 +1,6 @@
 """Section other_markets: buyer targets on public data sets beside late delivery and stock.
 
-    python -m bench other_markets
+    python -m bench.other_markets [amazon|retail|olist]
 
 Amazon India: cancellation, foreseen at the order. Online Retail: a return, foreseen at the sale. Olist: a bad review,
 foreseen at the delivery. Each data set becomes the contract's tables and goes through the same gates, features, origins
@@ -9,6 +9,7 @@ and peers as any source. What a data set does not say is assumed here, in one pl
 
 from __future__ import annotations
 
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -34,7 +35,8 @@ KEY = b"a key for the bench, 32 bytes.."
 MOST_ROWS = 100_000
 NOON = timedelta(hours=12)
 CANCEL_KNOWN_AFTER = timedelta(days=5)  # Amazon India's file says that an order was cancelled, not when
-RETURN_WITHIN = timedelta(days=60)
+CANCEL_WITHIN = timedelta(days=6)  # so that a label is mature as soon as it can be known
+RETURN_WITHIN = timedelta(days=30)  # of labels that take 60 days to mature, ten months leave too few to fit on
 STATES = {"MAHARASHTRA": "MH", "KARNATAKA": "KA", "TAMIL NADU": "TN", "TELANGANA": "TG", "UTTAR PRADESH": "UP",
           "DELHI": "DL", "KERALA": "KL", "WEST BENGAL": "WB", "ANDHRA PRADESH": "AP", "HARYANA": "HR", "GUJARAT": "GJ",
           "RAJASTHAN": "RJ", "MADHYA PRADESH": "MP", "BIHAR": "BR", "ODISHA": "OR", "PUNJAB": "PB", "ASSAM": "AS",
@@ -56,6 +58,7 @@ class Task:
     test_before: str
     warm_up: timedelta
     within: timedelta | None = None
+    event: str = ""
 
 
 def amazon_india(data: Path, out: Path) -> None:
@@ -98,7 +101,7 @@ def amazon_india(data: Path, out: Path) -> None:
 
 def online_retail(data: Path, out: Path) -> None:
     """Each sale line with a customer as an order of one item; a return is the first later C invoice of that customer
-    for that article within 60 days. Exact duplicates are dropped.
+    for that article within 30 days. Exact duplicates are dropped.
     """
     lines = pd.read_parquet(data / "online_retail.parquet").drop_duplicates().dropna(subset=["CustomerID"])
     lines = lines.assign(
@@ -134,9 +137,9 @@ def online_retail(data: Path, out: Path) -> None:
 
 TASKS = (
     Task("Amazon India, cancellation at the order", "amazon_in", "csv", "seller_cancellation", "approval",
-         amazon_india, "2022-05-08", "2022-05-25", timedelta(days=3)),
+         amazon_india, "2022-05-08", "2022-05-30", timedelta(days=3), CANCEL_WITHIN, "cancelled"),
     Task("Online Retail, return at the sale", "online_retail", "csv", "return_or_refund", "approval",
-         online_retail, "2011-06-01", "2011-08-01", timedelta(days=30), RETURN_WITHIN),
+         online_retail, "2011-06-01", "2011-08-15", timedelta(days=10), RETURN_WITHIN, "return_requested"),
     Task("Olist, bad review at the delivery", "olist", "olist", "bad_review", "delivery",
          None, "2017-12-01", "2018-05-01", timedelta(days=30)),
 )  # fmt: skip
@@ -144,6 +147,7 @@ TASKS = (
 
 def main(only: str = "") -> None:
     """Every task whose data set is here, or the one whose name contains ``only``."""
+    only = only or (sys.argv[1] if len(sys.argv) > 1 else "")
     for task in TASKS:
         folder = bench_models.DATA / task.folder
         if only.lower() not in task.name.lower():
@@ -164,6 +168,7 @@ def run(task: Task, folder: Path) -> None:
             tables = Path(scratch) / "tables"
             tables.mkdir()
             task.write(folder, tables)
+            _without_scans(tables)
             folder = tables
         lake = Lake(Path(scratch) / "lake", spark)
         known_until = backtest.fill(lake, open_source(task.source, folder, KEY), Path(scratch))
@@ -175,6 +180,12 @@ def run(task: Task, folder: Path) -> None:
     print(f"{task.name}: {time.monotonic() - began:.0f} s\n")
 
 
+def _without_scans(out: Path) -> None:
+    """Say that this market reports no scan of any parcel: a table that is there and empty."""
+    names = ("shipment_id", "event", "hub", "event_at", "recorded_at")
+    _save(out, "shipment_events", {name: pd.Series(dtype="object") for name in names})
+
+
 def _asked(task: Task) -> TargetSpec:
     """The product's target, at one snapshot and with this data set's horizon."""
     spec = target.spec(task.target)
@@ -183,12 +194,13 @@ def _asked(task: Task) -> TargetSpec:
         return spec.subjects_between(lake, first, last).where(F.col("snapshot") == task.snapshot)
 
     found = replace(spec, subjects_between=between, snapshots=(task.snapshot,), warm_up=task.warm_up)
-    return found if task.within is None else replace(found, label=partial(_returned, task.within))
+    return found if task.within is None else replace(found, label=partial(_happens, task.event, task.within))
 
 
-def _returned(within: timedelta, lake: Lake, rows: DataFrame, known_before: datetime | None) -> DataFrame:
-    asked_back = horizon.first_of(lake, "order_events", F.col("event") == "return_requested", known_before)
-    return horizon.within(rows.select("order_id", "as_of"), asked_back, horizon.after(F.col("as_of"), within))
+def _happens(event: str, within: timedelta, lake: Lake, rows: DataFrame, known_before: datetime | None) -> DataFrame:
+    """Whether the order's event comes within so many days; mature as soon as they have passed."""
+    first = horizon.first_of(lake, "order_events", F.col("event") == event, known_before)
+    return horizon.within(rows.select("order_id", "as_of"), first, horizon.after(F.col("as_of"), within))
 
 
 def _usual_price(lines: pd.DataFrame) -> pd.Series:

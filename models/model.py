@@ -207,11 +207,14 @@ def _trees(folder: Path, name: str, card: Mapping[str, Any]) -> xgb.Booster:
 
 def rule_curve(score: Array, label: Array, weight: Array, points: int = 24) -> RuleCurve:
     """Learn the rule's chance: isotonic over its score, read at up to ``points`` quantiles, with a slight slope so
-    no two tie.
+    no two tie. A rule that says nothing of any row (a source without dispatch limits) has one chance for all.
     """
     from sklearn.isotonic import IsotonicRegression
 
     known = np.isfinite(score)
+    if not known.any():
+        usual = np.clip(np.average(label, weights=weight), 10 * FLOOR, 1 - 10 * FLOOR)
+        return RuleCurve((0.0,), (float(logit(usual)),))
     steps = IsotonicRegression(out_of_bounds="clip").fit(score[known], label[known], sample_weight=weight[known])
     at = np.unique(np.quantile(score[known], np.linspace(0, 1, points)))
     chance = np.clip(steps.predict(at), 10 * FLOOR, 1 - 10 * FLOOR)

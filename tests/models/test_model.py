@@ -51,3 +51,9 @@ def test_a_missing_file_is_named(folder, name):
 
 def test_nothing_but_plain_files_is_stored(folder):
     assert sorted(file.suffix for file in folder.iterdir()) == [".json", ".ubj"]
+
+
+def test_a_rule_that_knows_nothing_has_one_chance_for_all():
+    score, label = np.full(200, np.nan), np.repeat([1.0, 0.0], [50, 150])
+    curve = stored.rule_curve(score, label, np.ones(200))
+    np.testing.assert_allclose(curve(np.array([np.nan, 3.0, -3.0])), np.log(1 / 3))
