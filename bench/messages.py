@@ -61,6 +61,7 @@ def main() -> None:
 def say(line: str) -> None:
     """One line of the report."""
     sys.stdout.write(line + "\n")
+    sys.stdout.flush()  # parts take minutes, and somebody waits
 
 
 def composed(kind: str, locale: str, mails: int) -> tuple[float, float]:

@@ -27,7 +27,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from bench.messages import HOUSE, KEYS, person, record, row
+from bench.messages import HOUSE, KEYS, person, record, row, say
 from bench.sending.relay import Manner, running
 from notices.address import AddressRefused, checked
 from notices.decision import STAGES
@@ -100,12 +100,6 @@ def main() -> None:
         say("SpamAssassin is not installed (Debian: spamassassin): no message was scored")
     if odd.wrong or many.wrong or wrong or worst >= SPAM_LIMIT:
         sys.exit(1)
-
-
-def say(line: str) -> None:
-    """One line of the report."""
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
 
 
 def odd_addresses(many: int, rng: random.Random) -> Iterable[str]:

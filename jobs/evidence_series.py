@@ -32,7 +32,6 @@ TERMS = Terms()
 Z90 = 1.2815515655446004
 PLAIN_SPREAD = (1.5, 0.15)  # of demand, where no forecast of it was learned
 PLANNED = "plan_"  # how the columns of a plan are called
-COVERED = "covered"
 LEAST_DEMAND = 1e-9  # pieces a day of an article that does not sell
 
 
@@ -78,7 +77,7 @@ def planned(frame: pd.DataFrame, demand: Demand | None, terms: Terms = TERMS) ->
         values = np.full(len(frame), np.nan)
         values[rows] = getattr(made, name)
         found[f"{PLANNED}{name}"] = values
-    found[f"{PLANNED}{COVERED}"] = covered(frame, terms)
+    found[f"{PLANNED}covered"] = covered(frame, terms)
     return pd.concat([frame, found], axis=1)
 
 
@@ -144,7 +143,7 @@ def plan(row: pd.Series, known: Mapping[str, Any]) -> dict[str, Any]:
         "cost_of_waiting": _amount(price, _number(row, f"{PLANNED}waiting_pieces"), TERMS.shortage_share),
         "currency": known.get("currency"),
         "open_inbound": _inbound(inbound, known.get("inbound_expected_at")),
-        "is_covered": bool(row.get(f"{PLANNED}{COVERED}", False)),
+        "is_covered": bool(row.get(f"{PLANNED}covered", False)),
     }
 
 

@@ -27,7 +27,7 @@ from models import demand as demands
 from models import hazard as hazards
 from models.hazard import Hazard
 from models.judge import average_precision
-from models.model import Array, Model, RuleCurve, blend, learned_log_odds, rule_curve
+from models.model import Array, Model, RuleCurve, blend, learned_log_odds, rule_curve, together, tree_log_odds
 from models.pace import paces
 from models.target import TargetSpec
 from models.windows import LEAST_POSITIVES, Parts, Windows, assign, enough, split, trainable
@@ -203,9 +203,10 @@ def _walk(
         grown = grow(spec, rows[seen], params, seed, rounds=rounds)
         ending = ends(spec, rows[seen], start.to_pydatetime(), seed)
         asked = matrix(rows[meets], spec.features)
-        pace = paces(ending, rows, rows["as_of"][meets])
-        learned[meets] = learned_log_odds(grown, ending, asked, spec.features)
-        paced[meets] = learned_log_odds(grown, ending, asked, spec.features, pace)
+        trees = tree_log_odds(grown, asked, spec.features)
+        log_open = ending.log_open(asked) if ending is not None else None
+        learned[meets] = together(trees, log_open)
+        paced[meets] = together(trees, log_open, paces(ending, rows, rows["as_of"][meets]))
         leaning[meets] = _curve(rows, rule, seen)(rule[meets])
     return learned, paced, leaning
 

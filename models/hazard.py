@@ -61,8 +61,14 @@ class Hazard:
     def log_odds(self, matrix: Matrix, pace: Array | float = 1.0) -> Array:
         """Log-odds that a row is still open at its deadline, (n,); NaN where it has none.
 
-        matrix: (n, k) in the order of ``features``, NaN where null. pace: what every hazard is multiplied by
-        (models.pace), for each row or for all. A deadline beyond the last stretch counts as there.
+        pace: what every hazard is multiplied by (models.pace), for each row or for all.
+        """
+        return at_pace(self.log_open(matrix), pace)
+
+    def log_open(self, matrix: Matrix) -> Array:
+        """Logarithm of the chance that a row is still open at its deadline, (n,); NaN where it has none.
+
+        matrix: (n, k) in the order of ``features``, NaN where null. A deadline beyond the last stretch counts as there.
         """
         deadline = matrix[:, self.features.index(self.deadline)].astype(np.float64)
         left = np.clip(deadline, 0.0, EDGES[-1])
@@ -72,25 +78,31 @@ class Hazard:
             if not len(rows):
                 break
             part = np.minimum((left[rows] - start) / (end - start), 1.0)
-            log_open[rows] += part * self._log_open(matrix[rows], start, end)
-        still_open = np.clip(np.exp(pace * log_open), FLOOR, 1 - FLOOR)
-        found: Array = np.where(np.isfinite(deadline), np.log(still_open) - np.log1p(-still_open), np.nan)
+            log_open[rows] += part * self._log_open_over(matrix[rows], start, end)
+        found: Array = np.where(np.isfinite(deadline), log_open, np.nan)
         return found
 
     def cumulative(self, matrix: Matrix, span: timedelta) -> Array:
         """Ends that are expected of each row by 0, 1, 2 ... days after its as_of, (n, days + 1): minus ln of its chance
         to be open still.
         """
-        days = range(span.days)
-        return np.cumsum([np.zeros(len(matrix)), *[-self._log_open(matrix, day, day + 1) for day in days]], axis=0).T
+        by_day = [-self._log_open_over(matrix, day, day + 1) for day in range(span.days)]
+        return np.cumsum([np.zeros(len(matrix)), *by_day], axis=0).T
 
-    def _log_open(self, matrix: Matrix, start: float, end: float) -> Array:
+    def _log_open_over(self, matrix: Matrix, start: float, end: float) -> Array:
         """Logarithm of the chance that a row which is open at ``start`` is so at ``end``, in days after its as_of."""
         lines = _lines(matrix, self.features, self.deadline, np.full(len(matrix), start), end - start)
         data = xgb.DMatrix(lines, feature_names=[*self.features, *CLOCK])
         ends = np.clip(self.booster.predict(data).astype(np.float64), FLOOR, 1 - FLOOR)
         found: Array = np.log1p(-ends)
         return found
+
+
+def at_pace(log_open: Array, pace: Array | float = 1.0) -> Array:
+    """Log-odds of being open still, (n,), where every hazard is multiplied by ``pace``; NaN where ``log_open`` is."""
+    still_open = np.clip(np.exp(pace * log_open), FLOOR, 1 - FLOOR)
+    found: Array = np.log(still_open) - np.log1p(-still_open)
+    return found
 
 
 def from_json(stored: Mapping[str, Any], booster: xgb.Booster) -> Hazard:

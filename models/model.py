@@ -123,13 +123,18 @@ def learned_log_odds(
     features: tuple[str, ...],
     pace: Array | float = 1.0,
 ) -> Array:
-    """What was learned, (n,): the trees' log-odds, halfway to the hazard's where there is one and the row has a
-    deadline, and moved as far as the pace moves the hazard's.
+    """What was learned, (n,): ``together`` of trees and hazard."""
+    log_open = hazard.log_open(matrix) if hazard is not None else None
+    return together(tree_log_odds(booster, matrix, features), log_open, pace)
+
+
+def together(trees: Array, log_open: Array | None, pace: Array | float = 1.0) -> Array:
+    """The trees' log-odds, halfway to the hazard's where there is one and the row has a deadline, and moved as far as
+    the pace moves the hazard's. log_open: of Hazard.log_open.
     """
-    trees = tree_log_odds(booster, matrix, features)
-    if hazard is None:
+    if log_open is None:
         return trees
-    usual, now = hazard.log_odds(matrix), hazard.log_odds(matrix, pace)
+    usual, now = hazards.at_pace(log_open), hazards.at_pace(log_open, pace)
     found: Array = np.where(np.isnan(usual), trees, (trees + usual) / 2 + (now - usual))
     return found
 

@@ -52,11 +52,6 @@ def kill_after(home: Path, seconds: float, *arguments: str) -> bool:
 
 def rows(home: Path, name: str) -> list[dict[str, Any]]:
     table = DeltaTable(home / "simulator" / "lake" / name).to_pyarrow_table()
-    return sorted(table.to_pylist(), key=lambda row: (row["subject_id"], row["sku_id"] or ""))
-
-
-def lately(home: Path, name: str) -> list[dict[str, Any]]:
-    table = DeltaTable(home / "simulator" / "lake" / name).to_pyarrow_table()
     return sorted(table.to_pylist(), key=str)
 
 
@@ -69,8 +64,7 @@ def ended(home: Path) -> dict[str, Any]:
         notices = db.execute("SELECT dedupe_key, kind, stage, state FROM notices ORDER BY 1").fetchall()
         deliveries = db.execute("SELECT message_id, state FROM deliveries ORDER BY 1").fetchall()
     names = [f"{table}_{target}" for table in ("scores", "candidates") for target in DEMO_TARGETS.split(",")]
-    tables = {name: rows(home, name) for name in names}
-    tables |= {name: lately(home, name) for name in ("pace_late_delivery", "coverage_late_delivery")}
+    tables = {name: rows(home, name) for name in (*names, "pace_late_delivery", "coverage_late_delivery")}
     return {**tables, "decisions": decisions, "notices": notices, "deliveries": deliveries}
 
 
