@@ -33,7 +33,7 @@ from features import (
     troubles,
     week,
 )  # fmt: skip
-from features.known import Known, span_of
+from features.known import Known, kept, span_of
 from features.order_base import order_base
 from features.series_rows import series_rows
 from features.spec import ORDER_KEYS, SERIES_KEYS, Feature, FeatureError, FeatureGroup
@@ -90,10 +90,10 @@ def build(target: str, lake: Lake, subjects: DataFrame, wanted: Collection[str] 
     frame of subjects gives an empty frame.
     """
     names = [feature.name for feature in features_of(target) if wanted is None or feature.name in wanted]
-    known = span_of(lake, subjects)
+    asked = kept(lake, subjects)  # every group starts from them
+    known = span_of(lake, asked)
     if known is None:
         return subjects.select("*", *[F.lit(None).cast("double").alias(name) for name in names])
-    asked = known.once("subjects", lambda: subjects)
     needed = [group for group in groups_of(target) if set(group.names) & set(names)]
     alone = [group for group in needed if group.kernel is None]
     together = [group for group in needed if group.kernel is not None]
