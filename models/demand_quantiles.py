@@ -79,11 +79,17 @@ def fit(
     return DemandQuantiles(levels, *trees, share, bounds, moves)
 
 
-def loss(found: Array, wanted: Array, levels: tuple[float, ...]) -> float:
-    """Mean pinball loss, summed over levels."""
+def losses(found: Array, wanted: Array, levels: tuple[float, ...]) -> Array:
+    """(n,) pinball loss of each row, summed over levels."""
     miss = wanted[:, None] - found
     at = np.asarray(levels)[None, :]
-    return float(np.maximum(at * miss, (at - 1) * miss).mean(axis=0).sum())
+    each: Array = np.maximum(at * miss, (at - 1) * miss).sum(axis=1)
+    return each
+
+
+def loss(found: Array, wanted: Array, levels: tuple[float, ...]) -> float:
+    """Mean of ``losses``."""
+    return float(losses(found, wanted, levels).mean())
 
 
 def off_by(found: Array, wanted: Array, level: float) -> float:

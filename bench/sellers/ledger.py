@@ -40,8 +40,8 @@ FIRST = pd.Timestamp("2016-01-01", tz="UTC")
 def rows(folder: Path) -> pd.DataFrame:
     """One row per site, product and month with a next month in the ledger.
 
-    month (0: 2016-01), series, features (float64, NaN for null), wanted (what was handed out next month), is_censored
-    (next month ended at 0), on_hand, label (next month ended at 0), scale (usual demand, at least 1).
+    month (0: 2016-01), series, site, features (float64, NaN for null), wanted (what was handed out next month),
+    is_censored (next month ended at 0), on_hand, label (next month ended at 0), scale (usual demand, at least 1).
     """
     ledger = pd.read_csv(folder / FILE)
     ledger["month"] = (ledger["year"] - FIRST.year) * 12 + ledger["month"] - 1
@@ -67,6 +67,7 @@ def rows(folder: Path) -> pd.DataFrame:
         part |= {
             "product": pd.Categorical(names["product_code"]).codes[here].astype(float),
             "series": here,
+            "site": names["site_code"].to_numpy()[here],
             "month": month,
             "wanted": given[here, month + 1],
             "is_censored": end[here, month + 1] == 0,
@@ -93,7 +94,7 @@ def _lately(name: str, shares: Array, month: int) -> dict[str, Array]:
         }
 
 
-FEATURES_LEFT_OUT = ("series", "month", "wanted", "is_censored", "on_hand", "label")
+FEATURES_LEFT_OUT = ("series", "site", "month", "wanted", "is_censored", "on_hand", "label")
 
 
 def feature_names(frame: pd.DataFrame) -> tuple[str, ...]:

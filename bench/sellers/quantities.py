@@ -19,8 +19,10 @@ from models.negative_binomial import Array
 
 LEVELS = (0.5, 0.9, 0.95)
 FIRST_TEST = 23  # as_of months of 2018; what came before chose everything
-ORIGINS = (23, 26, 29, 32)  # demand is forecast from these: statsforecast takes its time
-PEERED_SERIES = 150
+SLOW_SERIES = 300  # AutoETS fits 18 rows a second, the others thousands
+QUICK = ("CrostonSBA", "TSB", "IMAPA", "SeasonalNaive")
+SLOW, TOGETHER = "AutoETS", "median of these"
+DRAWS = 1_000
 HALF_LIFE_MONTHS = 8.0
 TREES = {
     "objective": "binary:logistic", "tree_method": "hist", "max_bin": 64, "learning_rate": 0.05, "max_depth": 4,
@@ -65,18 +67,32 @@ def _trees(old: pd.DataFrame, label: pd.Series, now: pd.DataFrame, weight: Array
 
 @dataclass(frozen=True, slots=True)
 class Forecasts:
-    """Quantiles of next month's demand by forecaster, (n, levels), for rows that statsforecast was asked for too."""
+    """Quantiles of next month's demand by forecaster, (n, levels); AutoETS and the median of all, which needs it, are
+    NaN but for the rows of some series. site: of each row.
+    """
 
     found: dict[str, Array]
     wanted: Array
-    is_peered: npt.NDArray[np.bool_]
+    site: npt.NDArray[np.object_]
 
-    def loss(self, name: str) -> float:
-        rows = self.is_peered
+    def rows(self, name: str) -> npt.NDArray[np.bool_]:
+        """The rows that a forecaster was asked about."""
+        asked: npt.NDArray[np.bool_] = ~np.isnan(self.found[name]).any(axis=1)
+        return asked
+
+    def loss(self, name: str, rows: npt.NDArray[np.bool_]) -> float:
         return demand_quantiles.loss(self.found[name][rows], self.wanted[rows], LEVELS)
 
-    def loss_on_all(self, name: str) -> float:
-        return demand_quantiles.loss(self.found[name], self.wanted, LEVELS)
+    def ratio(self, name: str, peer: str, rows: npt.NDArray[np.bool_], *, seed: int = 7) -> tuple[float, float, float]:
+        """Pinball loss over the peer's, and its 90 % interval (bootstrap over whole sites)."""
+        sites, place = np.unique(self.site[rows].astype(str), return_inverse=True)
+        own, other = (
+            np.bincount(place, demand_quantiles.losses(self.found[each][rows], self.wanted[rows], LEVELS))
+            for each in (name, peer)
+        )
+        drawn = np.random.default_rng(seed).integers(0, len(sites), (DRAWS, len(sites)))
+        low, high = np.quantile(own[drawn].sum(axis=1) / other[drawn].sum(axis=1), (0.05, 0.95))
+        return float(own.sum() / other.sum()), float(low), float(high)
 
     def off_by(self, name: str) -> float:
         found = self.found[name]
@@ -87,7 +103,7 @@ class Forecasts:
 
 
 def demand(folder: Path) -> Forecasts:
-    """Model, LightGBM and statsforecast at each of ORIGINS; months that ended empty are not judged: what was wanted
+    """Model, LightGBM and statsforecast at each month of 2018; months that ended empty are not judged: what was wanted
     is not known.
     """
     frame = ledger.rows(folder)
@@ -95,7 +111,7 @@ def demand(folder: Path) -> Forecasts:
     features = list(ledger.feature_names(frame))
     pieces: dict[str, list[Array]] = {"model": [], "lightgbm": []}
     rows = []
-    for origin in ORIGINS:
+    for origin in range(FIRST_TEST, int(frame["month"].max()) + 1):
         old, now = frame[frame["month"] < origin], frame[frame["month"] == origin]
         before, matrix = old[features].to_numpy(np.float32), now[features].to_numpy(np.float32)
         wanted, scale = old["wanted"].to_numpy(np.float64), old["scale"].to_numpy(np.float64)
@@ -104,14 +120,15 @@ def demand(folder: Path) -> Forecasts:
         pieces["lightgbm"].append(_lightgbm(before, wanted, matrix))
         rows.append(now)
     asked = pd.concat(rows, ignore_index=True)
-    chosen = np.sort(np.random.default_rng(7).permutation(np.unique(asked["series"]))[:PEERED_SERIES])
-    is_peered = asked["series"].isin(chosen).to_numpy()
-    found = {name: np.concatenate(part) for name, part in pieces.items()}
-    peers = _statsforecast(folder, asked[is_peered])
-    for name, part in peers.items():
+    found = {name: np.concatenate(part) for name, part in pieces.items()} | _statsforecast(folder, asked, QUICK)
+    some = np.sort(np.random.default_rng(7).permutation(np.unique(asked["series"]))[:SLOW_SERIES])
+    is_some = asked["series"].isin(some).to_numpy()
+    slow = _statsforecast(folder, asked[is_some], (SLOW,))[SLOW]
+    together = np.median(np.stack([slow, *[found[name][is_some] for name in QUICK]]), axis=0)
+    for name, part in {SLOW: slow, TOGETHER: together}.items():
         found[name] = np.full((len(asked), len(LEVELS)), np.nan)
-        found[name][is_peered] = part
-    return Forecasts(found, asked["wanted"].to_numpy(np.float64), is_peered)
+        found[name][is_some] = part
+    return Forecasts(found, asked["wanted"].to_numpy(np.float64), asked["site"].to_numpy(object))
 
 
 def _lightgbm(before: npt.NDArray[np.float32], wanted: Array, now: npt.NDArray[np.float32]) -> Array:
@@ -123,22 +140,22 @@ def _lightgbm(before: npt.NDArray[np.float32], wanted: Array, now: npt.NDArray[n
     return np.stack(found, axis=1)
 
 
-def _statsforecast(folder: Path, asked: pd.DataFrame) -> dict[str, Array]:
-    """Quantiles by series model with conformal intervals, and the median of them all; too short a series has none and
-    takes its mean.
-    """
+def _statsforecast(folder: Path, asked: pd.DataFrame, names: tuple[str, ...]) -> dict[str, Array]:
+    """Quantiles by series model with conformal intervals; too short a series has none and takes its mean."""
     from statsforecast import StatsForecast
     from statsforecast.models import IMAPA, TSB, AutoETS, CrostonSBA, SeasonalNaive
     from statsforecast.utils import ConformalIntervals
 
     given, _ = ledger.demand_panel(folder)
     intervals = ConformalIntervals(n_windows=5, h=1)
-    models = [
-        AutoETS(season_length=12, prediction_intervals=intervals), CrostonSBA(prediction_intervals=intervals),
-        TSB(0.2, 0.2, prediction_intervals=intervals), IMAPA(prediction_intervals=intervals),
-        SeasonalNaive(12, prediction_intervals=intervals),
-    ]  # fmt: skip
-    names = ["AutoETS", "CrostonSBA", "TSB", "IMAPA", "SeasonalNaive"]
+    models = {
+        SLOW: AutoETS(season_length=12, prediction_intervals=intervals),
+        "CrostonSBA": CrostonSBA(prediction_intervals=intervals),
+        "TSB": TSB(0.2, 0.2, prediction_intervals=intervals),
+        "IMAPA": IMAPA(prediction_intervals=intervals),
+        "SeasonalNaive": SeasonalNaive(12, prediction_intervals=intervals),
+    }
+    engine = StatsForecast(models=[models[name] for name in names], freq=1, fallback_model=_fallback(intervals))
     found = {name: np.full((len(asked), len(LEVELS)), np.nan) for name in names}
     series, month = asked["series"].to_numpy(), asked["month"].to_numpy()
     for origin in np.unique(month):
@@ -146,17 +163,14 @@ def _statsforecast(folder: Path, asked: pd.DataFrame) -> dict[str, Array]:
         history = pd.concat([_history(given[series[row]], int(origin), int(row)) for row in at])
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            wide = StatsForecast(models=models, freq=1, fallback_model=_fallback(intervals)).forecast(
-                df=history, h=1, level=[80, 90]
-            )
+            wide = engine.forecast(df=history, h=1, level=[80, 90])
         for name in names:
             columns = [f"{name}", f"{name}-hi-80", f"{name}-hi-90"]
             found[name][wide["unique_id"].to_numpy(np.int64)] = wide[columns].to_numpy(np.float64)
     plain = np.repeat(asked["scale"].to_numpy(np.float64)[:, None], len(LEVELS), axis=1)
-    found = {
+    return {
         name: np.sort(np.maximum(np.where(np.isnan(part), plain, part), 0.0), axis=1) for name, part in found.items()
     }
-    return found | {"median of these": np.median(np.stack(list(found.values())), axis=0)}
 
 
 def _fallback(intervals: object) -> object:

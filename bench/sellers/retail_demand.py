@@ -15,6 +15,7 @@ from models.negative_binomial import Array
 LEVELS = (0.1, 0.5, 0.9)
 FIRST_LEARNED = 22  # days of history before the first row that is learned from
 HALF_LIFE_DAYS, MOST_RATIO, LEAST_USUAL, ROUNDS, LEVEL_DAYS = 14.0, 12.0, 0.05, 200, 7
+FOLLOWED_DAYS = 1.5  # half-life of what a day teaches the next; chosen on four stretches that end before the test
 DEMAND_ROWS = 60_000
 QUANTILES = demand_quantiles.Params(depth=6, rounds=60, half_life=2.0, origins=1)  # chosen on the fortnight before
 
@@ -35,7 +36,7 @@ def demand(panel: Panel, first_test: int, last_test: int, *, rows: int = DEMAND_
     article against its usual demand; quantiles with conformal moves. The days are as_of days, counted from the first.
     """
     rng = np.random.default_rng(seed)
-    asked = panel.sample(rng, first_test - LEVEL_DAYS, last_test, rows // 2, whole_days=True)
+    asked = panel.sample(rng, first_test - LEVEL_DAYS, last_test, rows, whole_days=True)
     raw = panel.sample(rng, FIRST_LEARNED, first_test - LEVEL_DAYS, rows, whole_days=False)
     clean = panel.sample(rng, FIRST_LEARNED, first_test - LEVEL_DAYS, rows, whole_days=True)
     actual = panel.sold(asked)
@@ -79,23 +80,34 @@ def _ratio(
 
 
 def _followed(found: Array, asked: Chosen, actual: Array) -> Array:
-    """Each day's forecasts times sold over forecast of the week before it: the level as it is known that morning."""
+    """Each day's forecasts times sold over forecast of the days before it, recent ones counting most: the level as it
+    is known that morning.
+    """
     level = np.ones(len(found))
-    for day in np.unique(asked.day):
-        week = (asked.day < day) & (asked.day >= day - LEVEL_DAYS)
-        if week.any():
-            level[asked.day == day] = actual[week].sum() / found[week].sum()
+    for day in np.unique(asked.day)[1:]:
+        past, weight = _before(asked, day)
+        level[asked.day == day] = (weight * actual[past]).sum() / (weight * found[past]).sum()
     return found * level
 
 
 def _moved(found: Array, asked: Chosen, actual: Array, level: float) -> Array:
-    """A quantile times what would have covered its share of the week before (conformal, rolling by day)."""
+    """A quantile times what would have covered its share of the days before, recent ones counting most: conformal with
+    weights that fade (Barber and others, 2023: Conformal prediction beyond exchangeability).
+    """
     factor = np.ones(len(found))
-    for day in np.unique(asked.day):
-        week = (asked.day < day) & (asked.day >= day - LEVEL_DAYS)
-        if week.any():
-            factor[asked.day == day] = np.quantile(actual[week] / np.maximum(found[week], LEAST_USUAL), level)
+    for day in np.unique(asked.day)[1:]:
+        past, weight = _before(asked, day)
+        ratio = actual[past] / np.maximum(found[past], LEAST_USUAL)
+        order = np.argsort(ratio)
+        reached = np.cumsum(weight[order]) / weight.sum()
+        factor[asked.day == day] = ratio[order][np.searchsorted(reached, level)]
     return found * factor
+
+
+def _before(asked: Chosen, day: int) -> tuple[npt.NDArray[np.bool_], Array]:
+    """The rows of the days before, and how much each counts."""
+    past = asked.day < day
+    return past, 0.5 ** ((day - asked.day[past]) / FOLLOWED_DAYS)
 
 
 def _origins(day: npt.NDArray[np.int64], first_test: int) -> npt.NDArray[np.int64]:
