@@ -24,8 +24,9 @@ KINDS = {
     "bad_review": Word("Bad review", "The buyer is likely to give one or two stars."),
     "will_contact": Word("Will write to us", "The buyer is likely to write or call within three days."),
     "stock_out": Word("Stock-out", "A seller is likely to run out before more can arrive."),
+    "stock_out_3d": Word("Stock-out in three days", "A seller is likely to run out within three days."),
 }
-SELLER_KINDS = ("stock_out",)
+SELLER_KINDS = ("stock_out", "stock_out_3d")
 ROLES = {kind: "seller" if kind in SELLER_KINDS else "buyer" for kind in KINDS}
 SUBJECTS = {kind: "SKUs" if kind in SELLER_KINDS else "Orders" for kind in KINDS}
 

@@ -33,7 +33,7 @@ from features import (
     troubles,
     week,
 )  # fmt: skip
-from features.known import Known, span_of
+from features.known import Known, kept, span_of
 from features.order_base import order_base
 from features.series_rows import series_rows
 from features.spec import ORDER_KEYS, SERIES_KEYS, Feature, FeatureError, FeatureGroup
@@ -90,26 +90,26 @@ def build(target: str, lake: Lake, subjects: DataFrame, wanted: Collection[str] 
     frame of subjects gives an empty frame.
     """
     names = [feature.name for feature in features_of(target) if wanted is None or feature.name in wanted]
-    known = span_of(lake, subjects)
+    asked = kept(lake, subjects)  # every group starts from them
+    known = span_of(lake, asked)
     if known is None:
         return subjects.select("*", *[F.lit(None).cast("double").alias(name) for name in names])
     needed = [group for group in groups_of(target) if set(group.names) & set(names)]
     alone = [group for group in needed if group.kernel is None]
     together = [group for group in needed if group.kernel is not None]
-    parts = [known.once(group.name, partial(group_rows, group, known, subjects)) for group in alone]
+    parts = [known.once(group.name, partial(group_rows, group, known, asked)) for group in alone]
     if together:
         columns = tuple(name for group in together for name in group.names)
         kernels = tuple(group.kernel for group in together if group.kernel is not None)
-        parts.append(known.once("series", lambda: series_rows(known, subjects, kernels, columns)))
-    return reduce(_beside, parts, subjects).select(*subjects.columns, *names)
+        parts.append(known.once("series", lambda: series_rows(known, asked, kernels, columns)))
+    return reduce(_beside, parts, asked).select(*subjects.columns, *names)
 
 
 def group_rows(group: FeatureGroup, known: Known, subjects: DataFrame) -> DataFrame:
     """One group's rows: its keys and features for each subject."""
-    rows = known.once("subjects", lambda: subjects)
     if group.keys == ORDER_KEYS:
-        rows = known.once("order_base", lambda: order_base(known, rows))
-    return group.build(known, rows)
+        return group.build(known, known.once("order_base", lambda: order_base(known, subjects)))
+    return group.build(known, subjects)
 
 
 def _beside(left: DataFrame, right: DataFrame) -> DataFrame:

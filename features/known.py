@@ -63,14 +63,18 @@ class Known:
         a cluster sees the same folder. The files go when the process ends; what a killed process left goes a day later.
         """
         if name not in self._kept:
-            _sweep(Path(self.lake.root) / WORK)
-            path = f"{self.lake.root}/{WORK}/{uuid.uuid4().hex}"
-            atexit.register(shutil.rmtree, path, ignore_errors=True)
-            frame = make()
-            frame.write.parquet(path)
-            # The schema is given because a frame without rows leaves no file to read it from.
-            self._kept[name] = self.lake.spark.read.schema(frame.schema).parquet(path)
+            self._kept[name] = kept(self.lake, make())
         return self._kept[name]
+
+
+def kept(lake: Lake, frame: DataFrame) -> DataFrame:
+    """The frame, computed once and written to files that are read from now on; see ``Known.once``."""
+    _sweep(Path(lake.root) / WORK)
+    path = f"{lake.root}/{WORK}/{uuid.uuid4().hex}"
+    atexit.register(shutil.rmtree, path, ignore_errors=True)
+    frame.write.parquet(path)
+    # The schema is given because a frame without rows leaves no file to read it from.
+    return lake.spark.read.schema(frame.schema).parquet(path)
 
 
 def _sweep(work: Path) -> None:
@@ -84,7 +88,8 @@ def _sweep(work: Path) -> None:
 def span_of(lake: Lake, subjects: DataFrame) -> Known | None:
     """The moments that a frame of subjects asks about; None where it has no rows. Evaluates the frame once."""
     ends = subjects.agg(F.unix_micros(F.min("as_of")).alias("first"), F.unix_micros(F.max("as_of")).alias("last"))
-    first, last = (ends.toArrow().column(name)[0].as_py() for name in ("first", "last"))
+    found = ends.toArrow()
+    first, last = (found.column(name)[0].as_py() for name in ("first", "last"))
     if first is None or last is None:
         return None
     epoch = datetime(1970, 1, 1, tzinfo=UTC)

@@ -11,13 +11,13 @@ from functools import reduce
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from features.asof import MICRO, Window, days_between, first_known, ratio, rolling, shrunk, weekday, whole
+from features.asof import MICRO, Window, days_between, ratio, rolling, shrunk, weekday, whole
 from features.known import Known
+from features.listed import categories, regions
 from features.order_base import PLATFORM
 from features.spec import SERIES_KEYS, Feature, FeatureGroup
 from features.subjects import is_out
 
-LISTED_DAYS = 3650  # a category is a lasting fact: listings are read this far back
 SHARE_PRIOR = 5.0
 _SUMS = ("reported", "out", "lost")
 _EVENING = ("evenings", "dark", "ends", "emptied")
@@ -75,27 +75,6 @@ def _declare() -> tuple[Feature, ...]:
 
 
 FEATURES = _declare()
-
-
-def categories(known: Known) -> DataFrame:
-    """The category each series was first listed under: seller_id, sku_id, category, listed_day."""
-    rows = known.read("listings", days_back=LISTED_DAYS).where(F.col("category").isNotNull())
-    firsts = rows.groupBy("seller_id", "sku_id").agg(first_known(["active_from"], "category").alias("first"))
-    return firsts.select(
-        "seller_id",
-        "sku_id",
-        F.col("first.category").alias("category"),
-        F.to_date("first.recorded_at").alias("listed_day"),
-    )
-
-
-def regions(known: Known) -> DataFrame:
-    """The region each series was first listed in: seller_id, sku_id, region, placed_day."""
-    rows = known.read("listings", days_back=LISTED_DAYS).where(F.col("region").isNotNull())
-    firsts = rows.groupBy("seller_id", "sku_id").agg(first_known(["active_from"], "region").alias("first"))
-    return firsts.select(
-        "seller_id", "sku_id", F.col("first.region").alias("region"), F.to_date("first.recorded_at").alias("placed_day")
-    )
 
 
 def reports(known: Known) -> DataFrame:

@@ -10,7 +10,6 @@ from datetime import UTC, date, datetime
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from features.asof import days_between
 from features.known import OPEN_DAYS, Known
 from features.lead_time import horizon_of, lead_times
 from features.open_orders import AGE_SNAPSHOTS_DAYS, first_moments, snapshot_name, still_open
@@ -115,13 +114,9 @@ def stock_series(lake: Lake, first_day: date, last_day: date) -> DataFrame:
     spans = kept.select("seller_id", "sku_id", "snapshot", since.alias("since"), until.alias("until"))
     days = F.explode(F.sequence("since", "until")).alias("as_of_day")
     dated = spans.where(F.col("since") <= F.col("until")).select("seller_id", "sku_id", "snapshot", days)
-    asked_days = days_between(lake.spark, first_day, last_day)
-    sellers = rows.select("seller_id").distinct().crossJoin(asked_days)
-    horizons = lead_times(known, sellers).select(
-        "seller_id", "as_of_day", horizon_of(F.col("has_inbound"), F.col("lead_log")).alias("horizon_days")
-    )
-    return dated.join(horizons, ["seller_id", "as_of_day"], "left").select(
-        "seller_id", "sku_id", F.col("as_of_day").cast("timestamp").alias("as_of"), "snapshot", "horizon_days"
+    horizon = horizon_of(F.col("has_inbound"), F.col("lead_log")).alias("horizon_days")
+    return lead_times(known, dated).select(
+        "seller_id", "sku_id", F.col("as_of_day").cast("timestamp").alias("as_of"), "snapshot", horizon
     )
 
 

@@ -7,7 +7,8 @@ shortage cost u and a holding cost o per piece, order up to the level that deman
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, fields
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +22,9 @@ FAR_DEVIATIONS = 5.0  # beyond these a chance is nearly 0 or 1
 LEAST_DAILY, MOST_SURE = 0.02, 0.995
 LOST_SHARE = 0.03  # replenishments that are cancelled and never come
 NODES = 5  # lead times of equal chance that stand for the distribution
-Flags = npt.NDArray[np.bool_]
+BLOCK_ROWS = 4_096  # articles whose curves fit into a core's cache
+THREADS = 2  # numpy and scipy let go of the interpreter while they calculate
+Rows = npt.NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,25 @@ class Position:
         found: Array = self.spread[0] * mean + self.spread[1] * mean * mean
         return found
 
+    def of(self, rows: slice | Rows) -> Position:
+        """Some of the articles."""
+        parts = {part.name: getattr(self, part.name) for part in fields(self)}
+        return Position(**{name: part if name == "spread" else part[rows] for name, part in parts.items()})
+
+
+@dataclass(frozen=True, slots=True)
+class Coming:
+    """Which articles have something on its way, (c,), and the chance that it has come by the end of day k + 1."""
+
+    rows: Rows
+    arrived: Array
+
+    def by(self, days: Array) -> Array:
+        """(n,) chance that it has come by ``days``; 0 where nothing is on its way."""
+        found = np.zeros(len(days))
+        found[self.rows] = _read(self.arrived, days[self.rows])
+        return found
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -90,17 +112,27 @@ def plan(at: Position, terms: Terms, level: float | Array | None = None) -> Plan
     """The plan of each article. level: asked of demand instead of the critical fractile, e.g. one that was moved to
     where outcomes fell.
     """
-    curve = runs_out_by(at)
+    count = len(at.daily)
+    sure = terms.fractile(at.lead_days, at.daily) if level is None else np.broadcast_to(level, count)
+    blocks = [slice(first, first + BLOCK_ROWS) for first in range(0, max(count, 1), BLOCK_ROWS)]
+    with ThreadPoolExecutor(THREADS) as pool:
+        parts = list(pool.map(lambda rows: _plan(at.of(rows), terms, sure[rows]), blocks))
+    return Plan(**{part.name: np.concatenate([getattr(made, part.name) for made in parts]) for part in fields(Plan)})
+
+
+def _plan(at: Position, terms: Terms, sure: Array) -> Plan:
+    """The plan of one block. sure: the chance with which an order should cover its window."""
+    coming = _coming(at)
+    curve = _runs_out_by(at, coming)
     leads = _leads(at)
-    chance = np.mean([_read(curve, lead) for lead in leads], axis=0)
     later = leads + terms.review_days
-    now = np.mean([_short(at, lead) for lead in leads], axis=0)
-    waited = np.mean([_short(at, lead) for lead in later], axis=0)
+    came = [np.stack([coming.by(days) for days in span]) for span in (leads, later)]
+    now, waited = (_short(at, *both).mean(axis=0) for both in zip((leads, later), came, strict=True))
     return Plan(
-        chance=chance,
+        chance=np.mean([_read(curve, lead) for lead in leads], axis=0),
         runs_out_days=_runs_out_days(at, curve),
         order_in_days=_order_in_days(curve, leads, terms),
-        quantity=_quantity(at, leads, terms, level),
+        quantity=_quantity(at, later, came[1], sure),
         short_pieces=waited,
         waiting_pieces=np.maximum(waited - now, 0.0),
     )
@@ -108,14 +140,18 @@ def plan(at: Position, terms: Terms, level: float | Array | None = None) -> Plan
 
 def runs_out_by(at: Position) -> Array:
     """(n, LOOKS_AHEAD_DAYS) chance that stock has ended by the end of day k + 1, if nothing more is ordered."""
+    return _runs_out_by(at, _coming(at))
+
+
+def _runs_out_by(at: Position, coming: Coming) -> Array:
     days = np.arange(1, LOOKS_AHEAD_DAYS + 1, dtype=np.float64)
     mean = at.daily[:, None] * days[None, :]
     variance = at.variance(mean)
     found = _reached(mean, variance, at.on_hand[:, None])
-    coming = np.flatnonzero(at.inbound > 0)
-    if coming.size:
-        both = _reached(mean[coming], variance[coming], (at.on_hand + at.inbound)[coming, None])
-        found[coming] = _with_arrival(found[coming], both, _arrives(at, coming, days))
+    if coming.rows.size:
+        rows = coming.rows
+        both = _reached(mean[rows], variance[rows], (at.on_hand + at.inbound)[rows, None])
+        found[rows] = _with_arrival(found[rows], both, coming.arrived)
     return np.maximum.accumulate(found, axis=1)
 
 
@@ -139,22 +175,24 @@ def _with_arrival(alone: Array, both: Array, arrived: Array) -> Array:
     return found
 
 
-def _arrives(at: Position, which: npt.NDArray[np.intp], days: Array) -> Array:
-    """(n, days) chance that what is on the way has come by then.
+def _coming(at: Position) -> Coming:
+    """What is on its way, and when.
 
     Announced for a day it comes around that day; else as the seller's lead times say for something that old. A few
     never come.
     """
-    spread = np.maximum(at.lead_spread[which], 0.05)[:, None]
-    age = np.maximum(np.nan_to_num(at.inbound_age_days[which]), 0.0)[:, None]
-    due = (age[:, 0] + at.inbound_days[which])[:, None]  # what was announced, counted from ordering
-    usual = np.where(due > 0, due, at.lead_days[which, None])
-    usual = np.where(np.isnan(usual), at.lead_days[which, None], usual)
+    rows = np.flatnonzero(at.inbound > 0)
+    days = np.arange(1, LOOKS_AHEAD_DAYS + 1, dtype=np.float64)
+    spread = np.maximum(at.lead_spread[rows], 0.05)[:, None]
+    age = np.maximum(np.nan_to_num(at.inbound_age_days[rows]), 0.0)[:, None]
+    due = (age[:, 0] + at.inbound_days[rows])[:, None]  # what was announced, counted from ordering
+    usual = np.where(due > 0, due, at.lead_days[rows, None])
+    usual = np.where(np.isnan(usual), at.lead_days[rows, None], usual)
     still = 1.0 - ndtr(np.log(np.maximum(age, 0.25) / usual) / spread)
     then = 1.0 - ndtr(np.log((age + days[None, :]) / usual) / spread)
     never = LOST_SHARE / (LOST_SHARE + (1.0 - LOST_SHARE) * still)  # the longer it is overdue, the less it is believed
-    found: Array = (1.0 - never) * np.clip(1.0 - then / np.maximum(still, 1e-6), 0.0, 1.0)
-    return np.maximum.accumulate(found, axis=1)
+    arrived: Array = (1.0 - never) * np.clip(1.0 - then / np.maximum(still, 1e-6), 0.0, 1.0)
+    return Coming(rows, np.maximum.accumulate(arrived, axis=1))
 
 
 def _leads(at: Position) -> Array:
@@ -186,58 +224,50 @@ def _runs_out_days(at: Position, curve: Array) -> Array:
 
 def _order_in_days(curve: Array, leads: Array, terms: Terms) -> Array:
     """The last day on which the chance of running out before what is ordered then arrives is small enough; 0: now."""
-    best = np.zeros(len(curve))
-    is_open = np.ones(len(curve), dtype=bool)
-    for wait in range(LOOKS_AHEAD_DAYS):
-        rows = np.flatnonzero(is_open)
-        if not rows.size:
-            break
-        risk = np.mean([_read(curve[rows], lead[rows] + wait) for lead in leads], axis=0)
-        is_open[rows] = (risk <= terms.most_risk) & (leads[-1, rows] + wait < LOOKS_AHEAD_DAYS)
-        best[is_open] = float(wait)
-    return best
+    low, high = np.zeros(len(curve)), np.full(len(curve), float(LOOKS_AHEAD_DAYS))
+    while np.any(high - low > 1):  # the risk never falls with waiting
+        wait = np.floor((low + high) / 2)
+        risk = np.mean([_read(curve, lead + wait) for lead in leads], axis=0)
+        in_time = (risk <= terms.most_risk) & (leads[-1] + wait < LOOKS_AHEAD_DAYS)
+        low, high = np.where(in_time, wait, low), np.where(in_time, high, wait)
+    return low
 
 
-def _short(at: Position, days: Array) -> Array:
-    """Expected pieces wanted beyond what is there, over ``days``; what is on the way counts as far as it has come."""
+def _short(at: Position, days: Array, came: Array) -> Array:
+    """(k, n) expected pieces wanted beyond what is there, over ``days``, (k, n); what is on the way counts as far as it
+    has come by then.
+    """
     mean = at.daily * days
     variance = at.variance(mean)
-    alone = short(mean, variance, at.on_hand)
-    if not np.any(at.inbound > 0):
-        return alone
-    came = _came(at, days)
-    found: Array = (1.0 - came) * alone + came * short(mean, variance, at.on_hand + at.inbound)
+    found = short(mean, variance, at.on_hand)
+    rows = np.flatnonzero(at.inbound > 0)
+    if rows.size:
+        both = short(mean[:, rows], variance[:, rows], (at.on_hand + at.inbound)[rows])
+        found[:, rows] = (1.0 - came[:, rows]) * found[:, rows] + came[:, rows] * both
     return found
 
 
-def _came(at: Position, days: Array) -> Array:
-    found = np.zeros(len(days))
-    coming = np.flatnonzero(at.inbound > 0)
-    if coming.size:
-        every = np.arange(1, LOOKS_AHEAD_DAYS + 1, dtype=np.float64)
-        found[coming] = _read(_arrives(at, coming, every), days[coming])
-    return found
+def _quantity(at: Position, windows: Array, came: Array, sure: Array) -> Array:
+    """The least order with which demand of lead time and review is covered with the wanted chance.
 
-
-def _quantity(at: Position, leads: Array, terms: Terms, level: float | Array | None) -> Array:
-    """The least order with which demand of lead time and review is covered with the wanted chance."""
-    wanted = terms.fractile(at.lead_days, at.daily) if level is None else np.broadcast_to(level, at.daily.shape)
-    windows = leads + terms.review_days
-    means = at.daily[None, :] * windows
-    variances = at.spread[0] * means + at.spread[1] * means * means
-    coming = np.flatnonzero(at.inbound > 0)
-    came = np.stack([_came(at, window) for window in windows])[:, coming]
+    windows, came: (NODES, n) days, and the chance that what is on the way has come by then. Searched between -1, which
+    is never enough, and what is by Cantelli's inequality.
+    """
+    means = at.daily * windows
+    variances = at.variance(means)
+    most, spread = means.max(axis=0), variances.max(axis=0)
+    within = most + 12 * np.sqrt(np.maximum(spread, 1.0)) + 12  # as far as it is looked
+    enough = most + np.sqrt(spread * sure / np.maximum(1.0 - sure, 1e-9)) - at.on_hand
+    high: Array = np.clip(np.ceil(enough) + 1.0, 0.0, np.ceil(within))
     low = np.full(len(at.daily), -1.0)
-    high = np.ceil(means.max(axis=0) + 12 * np.sqrt(np.maximum(variances.max(axis=0), 1.0)) + 12)
-    for _ in range(40):
-        between = np.floor((low + high) / 2)
-        here = at.on_hand + between  # demand of all of it would leave an empty shelf: that is what is told of
-        missed = _reached(means, variances, here[None, :])
-        both = _reached(means[:, coming], variances[:, coming], (here + at.inbound)[None, coming])
-        missed[:, coming] = (1 - came) * missed[:, coming] + came * both
-        enough = 1.0 - missed.mean(axis=0) >= wanted
-        high, low = np.where(enough, between, high), np.where(enough, low, between)
-        if np.all(high - low <= 1):
-            break
-    found: Array = np.maximum(high, 0.0)
-    return found
+    while (rows := np.flatnonzero(high - low > 1)).size:
+        between = np.floor((low[rows] + high[rows]) / 2)
+        here = at.on_hand[rows] + between  # demand of all of it would leave an empty shelf: that is what is told of
+        missed = _reached(means[:, rows], variances[:, rows], here)
+        some = np.flatnonzero(at.inbound[rows] > 0)
+        both = _reached(means[:, rows[some]], variances[:, rows[some]], (here + at.inbound[rows])[some])
+        arrived = came[:, rows[some]]
+        missed[:, some] = (1.0 - arrived) * missed[:, some] + arrived * both
+        is_enough = 1.0 - missed.mean(axis=0) >= sure[rows]
+        high[rows], low[rows] = np.where(is_enough, between, high[rows]), np.where(is_enough, low[rows], between)
+    return high

@@ -145,22 +145,35 @@ def _inbound_now(world: Shelves, day: int) -> dict[str, Array]:
 
 
 def _lead_times(world: Shelves) -> dict[str, Array]:
-    """Median and 90 % lead time of each article's seller, drawn towards all sellers': as features/lead_time.py does."""
-    every = np.log([lead for leads in world.known.leads.values() for lead in leads] or [USUAL_LEAD_DAYS])
-    mean, square = every.mean(), (every**2).mean() if len(every) > 1 else every.mean() ** 2 + 0.25
-    log, spread = np.zeros(world.sellers.count), np.zeros(world.sellers.count)
-    for seller in range(world.sellers.count):
-        own = np.log(world.known.leads.get(seller, [])[-60:] or [1.0])
-        n = len(world.known.leads.get(seller, [])[-60:])
-        total, squares = (own.sum(), (own**2).sum()) if n else (0.0, 0.0)
-        log[seller] = (total + LEAD_PRIOR * mean) / (n + LEAD_PRIOR)
-        second = (squares + LEAD_PRIOR * square) / (n + LEAD_PRIOR)
-        spread[seller] = np.sqrt(max(second - log[seller] ** 2, LEAST_SPREAD**2))
-    median = np.exp(log)[world.skus.seller]
+    """Median and 90 % lead time of each article's seller, drawn towards its category's, and that towards all sellers':
+    as features/lead_time.py does. A seller of this world has one category.
+    """
+    leads = {seller: np.log(found[-60:]) for seller, found in world.known.leads.items()}
+    every = np.concatenate([np.log(found) for found in world.known.leads.values()] or [np.log([USUAL_LEAD_DAYS])])
+    largest = np.array([every.mean(), (every**2).mean() if len(every) > 1 else every.mean() ** 2 + 0.25])
+    category = np.zeros(world.sellers.count, dtype=np.int64)
+    category[world.skus.seller] = world.skus.category
+    larger = {
+        kind: _drawn([leads[seller] for seller in leads if category[seller] == kind], largest)
+        for kind in np.unique(category).tolist()
+    }
+    moments = np.array([
+        _drawn([leads[seller]] if seller in leads else [], larger[int(category[seller])])
+        for seller in range(world.sellers.count)
+    ])  # fmt: skip
+    spread = np.sqrt(np.maximum(moments[:, 1] - moments[:, 0] ** 2, LEAST_SPREAD**2))
+    median = np.exp(moments[:, 0])[world.skus.seller]
     return {
         "lead_time_days": median,
         "lead_time_p90_days": median * np.exp(evidence_series.Z90 * spread)[world.skus.seller],
     }
+
+
+def _drawn(logs: list[Array], larger: Array) -> Array:
+    """First and second moment of a group's log lead times, mixed with those of the next larger group."""
+    own = np.concatenate([*logs, np.zeros(0)])
+    found: Array = (np.array([own.sum(), (own**2).sum()]) + LEAD_PRIOR * larger) / (len(own) + LEAD_PRIOR)
+    return found
 
 
 def by_plan(frame: pd.DataFrame, until_next: int, demand: Demand | None, terms: Terms) -> Array:

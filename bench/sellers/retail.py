@@ -1,4 +1,4 @@
-"""FreshRetailNet: who has a stock-out day tomorrow, beside peers on the same rows; and tomorrow's demand."""
+"""FreshRetailNet: who has a stock-out day within one day or three, beside peers on the same rows."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ import numpy as np
 import pandas as pd
 
 from models import fit as fitting
-from models import judge, peers, target, windows
+from models import judge, peers, windows
 from models.fit import matrix
 from models.negative_binomial import Array
 from models.predict import probability
+from models.target import TargetSpec
 
 ONSET = "in_stock"  # nothing was out on the day before
 SCORERS = ("logistic", "lightgbm", "rule")
@@ -33,16 +34,15 @@ class Compared:
     all_rows: dict[str, float]
 
 
-def running_out(known: pd.DataFrame, asked: pd.DataFrame, origin: datetime) -> Compared:
+def running_out(spec: TargetSpec, known: pd.DataFrame, asked: pd.DataFrame, origin: datetime) -> Compared:
     """Fit on ``known`` as of ``origin``, score ``asked``. Both: SUBJECT_COLUMNS, features and outcomes."""
-    spec = target.spec("stock_out")
     model = fitting.fit(spec, known, origin)
     learned = windows.trainable(spec, known, origin)
     rows = asked[asked["label"].notna()].reset_index(drop=True)
     scores = {
         "model": probability(spec, model, rows),
         "logistic": peers.logistic(learned, rows, spec.features),
-        "lightgbm": _lightgbm(learned, rows, origin),
+        "lightgbm": _lightgbm(spec, learned, rows, origin),
         "rule": spec.rule(rows).to_numpy(np.float64),
     }
     label, weight = rows["label"].to_numpy(np.float64), rows["weight"].to_numpy(np.float64)
@@ -59,9 +59,8 @@ def running_out(known: pd.DataFrame, asked: pd.DataFrame, origin: datetime) -> C
     )
 
 
-def _lightgbm(learned: pd.DataFrame, rows: pd.DataFrame, origin: datetime) -> Array:
+def _lightgbm(spec: TargetSpec, learned: pd.DataFrame, rows: pd.DataFrame, origin: datetime) -> Array:
     """Stopped early on the same selection window, then grown on everything mature."""
-    spec = target.spec("stock_out")
     parts = windows.assign(learned, windows.split(learned, origin))
 
     def data(mask: object) -> lgb.Dataset:

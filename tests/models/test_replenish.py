@@ -1,8 +1,12 @@
+from dataclasses import fields
+
 import numpy as np
 import pytest
+from scipy.special import betainc
 from scipy.stats import nbinom
 
 from models import negative_binomial as nb
+from models import replenish
 from models.replenish import Plan, Position, Terms, plan, runs_out_by
 
 MEAN, VARIANCE = np.array([0.3, 4.0, 50.0]), np.array([0.5, 9.0, 400.0])
@@ -30,6 +34,15 @@ def test_the_closed_forms_are_those_of_the_written_out_distribution(pieces):
     assert nb.reaches(MEAN, VARIANCE, np.full(3, pieces)) == pytest.approx(((pieces <= PIECES) * mass).sum(0))
     expected = (np.maximum(PIECES - pieces, 0) * mass).sum(0)
     assert nb.short(MEAN, VARIANCE, np.full(3, pieces)) == pytest.approx(expected, abs=1e-6)
+
+
+def test_adding_up_terms_and_the_closed_form_agree_whatever_the_size():
+    rng = np.random.default_rng(6)
+    mean = np.exp(rng.normal(1.0, 2.5, 4000))
+    variance = mean * (1.0 + np.exp(rng.normal(-1.0, 3.0, 4000)))
+    pieces = rng.integers(1, 2 * nb.FEW_PIECES, 4000).astype(float)
+    closed = 1.0 - betainc(mean**2 / (variance - mean), pieces, mean / variance)
+    assert nb.reaches(mean, variance, pieces) == pytest.approx(closed, abs=1e-9)
 
 
 @pytest.mark.parametrize("level", [0.05, 0.5, 0.95])
@@ -75,6 +88,48 @@ def test_more_stock_means_less_risk_a_later_day_and_a_smaller_order():
     assert (np.diff(found.quantity) <= 0).all()
     assert found.order_in_days[0] == 0
     assert found.order_in_days[-1] > 14
+
+
+def shelf(count: int) -> Position:
+    rng = np.random.default_rng(9)
+    daily, is_open = np.exp(rng.normal(0, 1.2, count)), rng.random(count) < 0.4
+    return position(
+        on_hand=rng.poisson(daily * rng.uniform(0, 30, count)), daily=daily,
+        lead_days=np.exp(rng.normal(2, 0.4, count)), lead_spread=rng.uniform(0.05, 0.6, count),
+        inbound=np.where(is_open, rng.poisson(8, count) + 1, 0), inbound_days=np.where(is_open, 3.0, np.nan),
+        inbound_age_days=np.where(is_open, 4.0, np.nan),
+    )  # fmt: skip
+
+
+def test_an_article_has_the_same_plan_whatever_block_it_is_worked_out_in(monkeypatch):
+    at, sure = shelf(200), np.linspace(0.4, 0.99, 200)
+    whole = plan(at, Terms(), sure)
+    monkeypatch.setattr(replenish, "BLOCK_ROWS", 7)
+    parts = plan(at, Terms(), sure)
+    for part in fields(Plan):
+        assert getattr(parts, part.name) == pytest.approx(getattr(whole, part.name), abs=1e-9)
+
+
+def test_the_quantity_is_the_least_that_covers_and_the_day_the_last_that_does():
+    at, terms = shelf(60), Terms()
+    found, leads, curve = plan(at, terms), replenish._leads(at), runs_out_by(at)
+    sure, windows = terms.fractile(at.lead_days, at.daily), leads + terms.review_days
+    arrived = np.stack([replenish._coming(at).by(window) for window in windows])
+
+    def missed(quantity: np.ndarray) -> np.ndarray:
+        here, mean = at.on_hand + quantity, at.daily * windows
+        both = (1 - arrived) * nb.reaches(mean, at.variance(mean), here)
+        return (both + arrived * nb.reaches(mean, at.variance(mean), here + at.inbound)).mean(axis=0)
+
+    near = 1e-4  # what is left out of the calculation because it is far from mattering
+    assert (missed(found.quantity) <= 1 - sure + near).all()
+    ordered = found.quantity > 0
+    assert (missed(found.quantity - 1) > 1 - sure - near)[ordered].all()
+    for wait in (0, 1):
+        risk = np.mean([replenish._read(curve, lead + found.order_in_days + wait) for lead in leads], axis=0)
+        later = leads[-1] + found.order_in_days + wait >= replenish.LOOKS_AHEAD_DAYS
+        is_last = (risk > terms.most_risk) | later if wait else (risk <= terms.most_risk) | (found.order_in_days == 0)
+        assert is_last.all()
 
 
 def test_dearer_shortage_and_longer_or_less_certain_lead_times_ask_for_more():
