@@ -123,11 +123,13 @@ def _date(locale: Locale, day: date, skeleton: str) -> str:
 
 @lru_cache(KEPT)
 def _moment(locale: Locale, zone: str, moment: datetime) -> str:
-    said = format_datetime(moment, "medium", tzinfo=ZoneInfo(zone), locale=locale)
+    whole = moment.replace(second=0, microsecond=0)
+    said = format_datetime(whole, "medium", tzinfo=ZoneInfo(zone), locale=locale)
     said = re.sub(r"([:.]\d\d)[:.]00(?=\D|$)", r"\1", str(said))  # seconds say nothing here
     if locale.language == "th":  # Thais count other years; which are meant is said
         said = re.sub(r"(\d{4})", f"{COMMON_ERA} \\1", said, count=1)
-    return f"{said}, {_zone_name(locale, zone)}"
+    comma = "，" if locale.language == "zh" else ", "
+    return f"{said}{comma}{_zone_name(locale, zone)}"
 
 
 @cache
