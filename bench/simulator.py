@@ -32,12 +32,12 @@ from bench.worlds.world import MIDNIGHTS, TRUTHS, Asked, Sizes, ask, lake_of, mi
 from features.asof import first_known
 from lake import engine
 from lake.store import Lake
-from models import target
+from models import frames, target
 from sources.simulator import WorldParameters
 from sources.simulator.truth import PROBLEMS
 
 TEST_DAYS = 55
-ROWS = 110_000  # subject rows to learn from, about
+ROWS = frames.MOST_ROWS  # subject rows to learn from, as the product does
 TRUTH_ROWS, MIDNIGHT_ROWS, WEEK_ROWS = 30_000, 60_000, 120_000
 FESTIVAL_WEEK = timedelta(days=7)
 

@@ -37,6 +37,8 @@ log = logging.getLogger(__name__)
 FOLDS = 3
 SHARES = (1.0, 0.8, 0.6, 0.4, 0.2, 0.0)
 SMALL_DATA = 10_000  # positives
+LEAVES = 80  # a leaf weighs at least this part of all rows; chosen on samples of simulated worlds (docs/models.md)
+LEAST_CHILD_WEIGHT = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +76,7 @@ def fit(
     spans = split(rows, train_before)
     parts = assign(rows, spans)
     enough(spec, rows, parts)
-    usual = FEW_POSITIVES if rows["label"].sum() < SMALL_DATA else MANY_POSITIVES
-    used = params or replace(usual, **{name: type(getattr(usual, name))(value) for name, value in spec.growth.items()})
+    used = params or growth(spec, rows)
     rule = spec.rule(rows).to_numpy(np.float64)
 
     trial = grow(spec, rows[parts.fit], used, seed, stop_on=rows[parts.select])
@@ -177,6 +178,18 @@ def choose_share(spec: TargetSpec, rows: pd.DataFrame, learned: Array, leaning: 
         mask = snapshot == name
         found[name] = best(mask, start) if label[mask].sum() >= LEAST_POSITIVES else start
     return found
+
+
+def growth(spec: TargetSpec, rows: pd.DataFrame) -> Params:
+    """How trees grow on these rows. Where positives are few, leaves may be smaller: a least weight fit for thousands of
+    positives left seven leaves for a hundred of them, and trees that lost to the rule.
+    """
+    usual = FEW_POSITIVES if rows["label"].sum() < SMALL_DATA else MANY_POSITIVES
+    rate = float(np.average(rows["label"], weights=rows["weight"]))
+    told = len(rows) * rate * (1 - rate)  # the sum of hessians, which min_child_weight counts, at the base rate
+    leaf = min(usual.child_weight, max(LEAST_CHILD_WEIGHT, told / LEAVES))
+    wanted = {name: type(getattr(usual, name))(value) for name, value in spec.growth.items()}
+    return replace(replace(usual, child_weight=leaf), **wanted)
 
 
 def _walk(

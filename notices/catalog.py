@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache, cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,8 @@ class Catalog:
         Raises MissingTranslation where the key, its plural form or a fact for a hole is not there.
         """
         pattern = self._pattern(key, facts)
+        if "{" not in pattern:  # most have no hole
+            return pattern
         try:
             return _HOLE.sub(lambda hole: str(facts[hole[1]]), pattern)
         except KeyError as error:
@@ -47,11 +49,13 @@ class Catalog:
     def has(self, key: str) -> bool:
         return key in self.sentences
 
-    def holes(self, key: str) -> set[str]:
+    def holes(self, key: str) -> frozenset[str]:
         """Which facts the sentence needs; every form of a plural together."""
-        found = self.sentences.get(key, "")
-        forms = [found] if isinstance(found, str) else [form for name, form in found.items() if name != "by"]
-        return {hole for form in forms for hole in _HOLE.findall(form)}
+        return self._holes.get(key, frozenset())
+
+    @cached_property
+    def _holes(self) -> dict[str, frozenset[str]]:
+        return {key: frozenset(_HOLE.findall("".join(_forms(found)))) for key, found in self.sentences.items()}
 
     def _pattern(self, key: str, facts: dict[str, object]) -> str:
         found = self.sentences.get(key)
@@ -68,6 +72,11 @@ class Catalog:
         if pattern is None:
             raise MissingTranslation(self.name, f"{key} in the form {form}")
         return str(pattern)
+
+
+def _forms(found: str | dict[str, str]) -> list[str]:
+    """A sentence, or all forms of a plural."""
+    return [found] if isinstance(found, str) else [form for name, form in found.items() if name != "by"]
 
 
 @lru_cache(4096)

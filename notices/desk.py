@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import Connection as Db
 
@@ -58,8 +59,8 @@ class Desk:
         lease, batch = self.options.lease_seconds, self.options.batch
         return outbox.claim(db, self.token, self.clock.until, started, batch, lease, stopped)
 
-    def verdicts(self, db: Db, claimed: Sequence[Claimed], untrue: Mapping[str, str]) -> dict[str, Refusal]:
-        """Those that may not go, by delivery id."""
+    def verdicts(self, db: Db, claimed: Mapping[Claimed, str], untrue: Mapping[str, str]) -> dict[str, Refusal]:
+        """Those that may not go, by delivery id. ``claimed``: each with the address it goes to."""
         moments = {one.delivery_id: self.clock.moment(one) for one in claimed}
         found = refusals(db, self.keys, claimed, untrue, moments)
         if self.options.journal is not None:
@@ -72,9 +73,12 @@ class Desk:
 
         Returns for each turn whether the relay's breaker is open now, and why the next mail may not go (None: it may).
         """
-        is_open = self._settle(db, [(t.item, t.reply) for t in turns if t.item is not None and t.reply is not None])
+        version = _version(db)
+        is_open = self._settle(
+            db, version, [(t.item, t.reply) for t in turns if t.item is not None and t.reply is not None]
+        )
         wanted = [t.following for t in turns if t.following is not None]
-        refused = self._intend(db, wanted) if wanted else {}
+        refused = self._intend(db, version, wanted) if wanted else {}
         return [(is_open, refused.get(t.following.claimed.delivery_id) if t.following else None) for t in turns]
 
     def unchanged(self, db: Db) -> object | None:
@@ -83,32 +87,32 @@ class Desk:
         An answer that was given under it still holds: moments, by which wishes and quiet hours are judged, do not move
         within a run.
         """
-        if db.dialect.name != "sqlite":
-            return None
-        version = db.exec_driver_sql("PRAGMA data_version").scalar()
-        return id(db.connection.dbapi_connection), version, self.suppressions
+        return self._since(_version(db))
 
-    def _intend(self, db: Db, wanted: list[Checked]) -> dict[str, Refusal]:
-        now = self.unchanged(db)
+    def _since(self, version: object | None) -> object | None:
+        return (version, self.suppressions) if version is not None else None
+
+    def _intend(self, db: Db, version: object | None, wanted: list[Checked]) -> dict[str, Refusal]:
+        now = self._since(version)
         asks = now is None or now != self.seen or self.is_troubled
         if asks and breaker.open_trouble(db, self.relay_name) is not None:
             return {item.claimed.delivery_id: NOT_THIS_RUN for item in wanted}
-        stale = [item.claimed for item in wanted if now is None or item.unchanged != now]
-        refused = self.verdicts(db, stale, {}) if stale else {}
+        stale = [item for item in wanted if now is None or item.unchanged != now]
+        refused = self.verdicts(db, {item.claimed: item.recipient for item in stale}, {}) if stale else {}
         allowed = [item.claimed for item in wanted if item.claimed.delivery_id not in refused]
         going = outbox.intend_all(db, allowed, self.options.lease_seconds)
         for item in wanted:
             self.options.at_point("intending", item.claimed.delivery_id)
         return refused | {one.delivery_id: LEASE_LOST for one in allowed if one.delivery_id not in going}
 
-    def _settle(self, db: Db, ended: list[tuple[Checked, Reply]]) -> bool:
+    def _settle(self, db: Db, version: object | None, ended: list[tuple[Checked, Reply]]) -> bool:
         if not ended:
             return False
         accepted = [item.claimed.message_id for item, reply in ended if reply.result == smtp.ACCEPTED]
         if self.options.journal is not None:
             self.options.journal.note(db, accepted)
         outbox.settle_all(db, [(item.claimed, self._ending(item.claimed, reply)) for item, reply in ended])
-        now = self.unchanged(db)
+        now = self._since(version)
         if accepted and (self.is_troubled or now is None or now != self.seen):
             breaker.note_success(db, self.relay_name)
             self.is_troubled, self.seen = False, now
@@ -133,6 +137,14 @@ class Desk:
         wait = min(BACKOFF_SECONDS * 2.0**one.tries, LONGEST_BACKOFF_SECONDS)
         drawn = hashlib.sha256(f"{self.options.seed}|{one.delivery_id}|{one.tries}".encode()).digest()[0] / 255
         return wait * (1 + JITTER * (2 * drawn - 1))
+
+
+def _version(db: Db) -> object | None:
+    """The DB's state as others left it. It stands still within a writing transaction."""
+    if db.dialect.name != "sqlite":
+        return None
+    raw: Any = db.connection.dbapi_connection
+    return id(raw), raw.execute("PRAGMA data_version").fetchone()[0]
 
 
 def said(reply: Reply) -> str:

@@ -7,10 +7,12 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Protocol
 
-from sqlalchemy import Connection, Engine, delete, insert, select
+from sqlalchemy import Connection, Engine, bindparam, delete, insert, select
 
 from notices.keys import Keys
 from notices.state import chunks, directory, writing
+
+_THESE = select(directory).where(directory.c.person_id.in_(bindparam("ids", expanding=True)))
 
 
 class PersonLike(Protocol):
@@ -72,8 +74,7 @@ def find(db: Connection, keys: Keys, person_ids: Iterable[str]) -> dict[str, Ent
     """The entries of these people, by id; an unknown id is simply absent."""
     found: dict[str, Entry] = {}
     for chunk in chunks(dict.fromkeys(person_ids)):
-        rows = db.execute(select(directory).where(directory.c.person_id.in_(chunk)))
-        for row in rows:
+        for row in db.execute(_THESE, {"ids": chunk}):
             known = json.loads(keys.unseal(row.sealed))
             found[row.person_id] = Entry(person_id=row.person_id, role=row.role, **known)
     return found

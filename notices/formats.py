@@ -12,10 +12,11 @@ from zoneinfo import ZoneInfo
 
 from babel import Locale
 from babel.dates import format_date, format_datetime, get_timezone_name, match_skeleton
-from babel.numbers import format_currency, format_decimal, format_percent
+from babel.numbers import NumberPattern, format_decimal, format_percent, get_currency_symbol, parse_pattern
 
 MAX_NAME = 80
 KEPT = 8192  # formatted values of a kind
+CURRENCY_SIGN = "¤"  # where a pattern has the currency
 COMMON_ERA = "ค.ศ."
 _INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}  # controls, direction marks, line separators
 # Links, and between = and ? or ? and =: the marks of an encoded word in a header, which may share a sign (=?=).
@@ -51,8 +52,7 @@ class Formats:
         """Whole units: what is at risk is an estimate."""
         if not currency:
             return self.number(round(value)).text
-        pattern = self.locale.currency_formats["standard"].pattern.replace(".00", "")
-        return str(format_currency(round(value), currency, pattern, locale=self.locale, currency_digits=False))
+        return _money(self.locale, round(value), currency)
 
     def day(self, value: str) -> str:
         """``May 3`` for an ISO date, or for a moment as the day it falls on where the recipient is."""
@@ -86,6 +86,7 @@ class Formats:
             return name(str(value))
 
 
+@lru_cache(KEPT)
 def name(value: str) -> str:
     """Text from data as short text in one line: no controls, no direction marks, nothing that a mailer makes a link."""
     if not (value.isascii() and value.isprintable()):  # most names are, and looking at each sign is slow
@@ -109,17 +110,32 @@ def _percent(locale: Locale, share: float) -> str:
 
 
 @lru_cache(KEPT)
+def _money(locale: Locale, whole: int, currency: str) -> str:
+    # as format_currency does it, but that one looks up the currency's name in the plural for every amount
+    amount = format_decimal(whole, _money_pattern(locale), locale=locale)
+    return str(amount).replace(CURRENCY_SIGN, get_currency_symbol(currency, locale))
+
+
+@lru_cache(KEPT)
 def _date(locale: Locale, day: date, skeleton: str) -> str:
     return str(format_date(day, _pattern(locale, skeleton), locale=locale))
 
 
 @lru_cache(KEPT)
 def _moment(locale: Locale, zone: str, moment: datetime) -> str:
-    said = format_datetime(moment, "medium", tzinfo=ZoneInfo(zone), locale=locale)
+    whole = moment.replace(second=0, microsecond=0)
+    said = format_datetime(whole, "medium", tzinfo=ZoneInfo(zone), locale=locale)
     said = re.sub(r"([:.]\d\d)[:.]00(?=\D|$)", r"\1", str(said))  # seconds say nothing here
     if locale.language == "th":  # Thais count other years; which are meant is said
         said = re.sub(r"(\d{4})", f"{COMMON_ERA} \\1", said, count=1)
-    return f"{said}, {_zone_name(locale, zone)}"
+    comma = "，" if locale.language == "zh" else ", "
+    return f"{said}{comma}{_zone_name(locale, zone)}"
+
+
+@cache
+def _money_pattern(locale: Locale) -> NumberPattern:
+    """The locale's pattern for amounts, without the part for cents."""
+    return parse_pattern(locale.currency_formats["standard"].pattern.replace(".00", ""))
 
 
 @cache

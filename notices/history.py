@@ -22,6 +22,7 @@ from notices.state import cases, chunks, control, decisions, kinds, notices
 VOLUME_DAYS = 28
 KILL = "kill"
 ON = "on"
+_SWITCHED_OFF = select(control.c.name).where(control.c.name.startswith(KILL), control.c.value == ON)
 RATE = "rate:"  # control: what a unit of a currency is worth in the money that the kinds count in
 
 
@@ -50,8 +51,7 @@ def load_policy(db: Connection, policy: Policy) -> Policy:
 
 def stopped_kinds(db: Connection) -> frozenset[str]:
     """What is switched off: kinds, ``carrier:<name>``, ``*`` for all. control: ``kill`` or ``kill:<what>``, ``on``."""
-    rows = db.execute(select(control.c.name).where(control.c.name.startswith(KILL), control.c.value == ON)).scalars()
-    return frozenset(name.partition(":")[2] or "*" for name in rows)
+    return frozenset(name.partition(":")[2] or "*" for name in db.execute(_SWITCHED_OFF).scalars())
 
 
 def load_recipients(db: Connection, keys: Keys, candidates: Iterable[Candidate]) -> dict[str, Recipient]:

@@ -1,4 +1,4 @@
-"""Durable steps of many senders in few transactions: while one commit is on its way to the disk, the next one fills.
+"""Durable steps of many senders in few transactions: those that come close together share one flush to the disk.
 
 Sending waits for every intent and settles every reply, but never pays one disk flush per message.
 """
@@ -26,13 +26,20 @@ Together = Callable[[Connection, list[Any]], Sequence[Any]]
 
 
 class Ledger:
-    """Runs steps in writing transactions on one thread; steps handed in meanwhile share the next transaction."""
+    """Runs steps in writing transactions, one after the other; steps handed in meanwhile share the next one.
+
+    A DB across the network is spoken to on a thread. A file is not: its commit takes a millisecond, and handing it to
+    a thread and back took as long again.
+    """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._db: Connection | None = None
         self._took = 0.0  # seconds that the last transaction cost
+        self._coming = 0
+        self._all_here: asyncio.Event = asyncio.Event()
         self._waiting: list[tuple[Together, Any, asyncio.Future[Any]]] = []
+        self._is_file = engine.dialect.name == "sqlite"
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ledger")
         self._task: asyncio.Task[None] | None = None
 
@@ -49,32 +56,41 @@ class Ledger:
         result: B = await self._hand_in(together, item)
         return result
 
+    @contextmanager
+    def coming(self) -> Iterator[None]:
+        """Who is inside hands something in right after: those who wait already wait a little longer, to share."""
+        self._coming += 1
+        try:
+            yield
+        finally:
+            self._coming -= 1
+
     async def close(self) -> None:
         """Finish what was handed in."""
         if self._task is not None:
             await self._task
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._hang_up)
+        await self._run(self._hang_up)
         self._thread.shutdown()
 
     def _hand_in(self, together: Together, item: Any) -> asyncio.Future[Any]:
         done: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._waiting.append((together, item, done))
+        if not self._coming:
+            self._all_here.set()
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._drain())
         return done
 
     async def _drain(self) -> None:
-        loop = asyncio.get_running_loop()
         while self._waiting:
-            # who is about to hand something in should share the flush: wait for them a small part of what it costs
-            await asyncio.sleep(min(self._took / 4, MOST_GATHERING_SECONDS))
+            await self._gather()
             group, self._waiting = self._waiting, []
             work = [(together, item) for together, item, _ in group]
             try:
-                results = await loop.run_in_executor(self._thread, self._all, work)
+                results = await self._run(self._all, work)
             except Exception as problem:  # noqa: BLE001 - one bad step must not sink its neighbours: each by itself
                 _log.warning("steps failed together, each is tried alone: %d, %s", len(work), type(problem).__name__)
-                results = [await loop.run_in_executor(self._thread, self._alone, *one) for one in work]
+                results = [await self._run(self._alone, *one) for one in work]
             for (_, _, done), (value, error) in zip(group, results, strict=True):
                 if done.cancelled():
                     continue
@@ -82,6 +98,19 @@ class Ledger:
                     done.set_result(value)
                 else:
                     done.set_exception(error)
+
+    async def _run(self, function: Callable[..., T], *arguments: Any) -> T:
+        if self._is_file:
+            return function(*arguments)
+        return await asyncio.get_running_loop().run_in_executor(self._thread, function, *arguments)
+
+    async def _gather(self) -> None:
+        """Who is about to hand something in should share the flush: wait for them a part of what it costs."""
+        if self._coming:
+            self._all_here.clear()
+            late = asyncio.get_running_loop().call_later(min(self._took, MOST_GATHERING_SECONDS), self._all_here.set)
+            await self._all_here.wait()
+            late.cancel()
 
     def _all(self, work: list[tuple[Together, Any]]) -> list[tuple[Any, Exception | None]]:
         places: dict[Together, list[int]] = {}

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from email.header import Header
 from email.utils import format_datetime, parseaddr
+from functools import lru_cache
 
 from notices.address import checked
 from notices.card import Links
@@ -17,6 +18,7 @@ from notices.keys import Keys
 ID_LENGTH = 24
 BOUNCE_SIGNATURE = 20  # 80 bits: nobody guesses a return path, and a local part has at most 64 letters
 SHORT_LINE = 76
+KEPT = 1024  # encoded header values
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,18 @@ def build(
 
 def _part(content_type: str, body: str) -> bytes:
     head = f'Content-Type: {content_type}; charset="utf-8"\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n'
-    return head.encode("ascii") + b2a_qp(body.replace("\n", "\r\n").encode(), istext=True)
+    before, opening, rest = body.partition("<style>\n")
+    style, closing, after = rest.partition("</style>\n")
+    # lines are encoded one by one: the style sheet, half of a mail and the same in every one, is done but once
+    encoded = _quoted(before + opening) + _quoted_style(style) + _quoted(closing + after)
+    return head.encode("ascii") + encoded
+
+
+def _quoted(lines: str) -> bytes:
+    return b2a_qp(lines.replace("\n", "\r\n").encode(), istext=True)
+
+
+_quoted_style = lru_cache(8)(_quoted)
 
 
 def _mailbox(shown: str, address: str) -> str:
@@ -110,6 +123,7 @@ def _mailbox(shown: str, address: str) -> str:
     return f"{_words(shown, 'To')} <{address}>"
 
 
+@lru_cache(KEPT)  # the digests of a day differ in a number, and the library measures every sign anew
 def _words(text: str, header: str) -> str:
     """Text as a header value: itself where it is short ASCII, else RFC 2047 words, folded."""
     if text.isascii() and len(text) <= SHORT_LINE:

@@ -35,7 +35,6 @@ from sqlalchemy import (
     tuple_,
     update,
 )
-from sqlalchemy.sql.dml import ReturningUpdate
 
 from notices.db_clock import db_now, now_sql
 from notices.state import attempts, chunks, deliveries, notices
@@ -46,7 +45,7 @@ REPLY_LENGTH = 500
 WAITING = ("READY", "UNCERTAIN")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Claimed:
     """One delivery that this sender holds. ``due_at`` is when it was due; ``tries`` how often it was tried before."""
 
@@ -97,8 +96,8 @@ def claim(
     rows = sorted(found, key=lambda row: (row.next_try_at, row.delivery_id))[:limit]
     if not rows:
         return []
-    taken = {"ids": [row.delivery_id for row in rows], "token": token}
-    mine = set(db.execute(_taken(db.dialect.name, lease_seconds), taken).scalars())
+    tries = [{"id_": row.delivery_id, "epoch_": row.epoch + 1, "token_": token} for row in rows]
+    mine = _moved(db, _taken(db.dialect.name, lease_seconds), tries, "LEASED")
     return [_claimed(row, token) for row in rows if row.delivery_id in mine]
 
 
@@ -107,8 +106,10 @@ def _due() -> Select[Any]:
     since = attempts.c.started_at >= bindparam("since")
     tried = exists().where(attempts.c.delivery_id == deliveries.c.delivery_id, since)
     joined = deliveries.join(notices, notices.c.notice_id == deliveries.c.notice_id)
+    kept = ("delivery_id", "notice_id", "message_id", "epoch", "tries", "next_try_at", "envelope_from", "sealed_to",
+            "sealed_mime")  # fmt: skip
     return (
-        select(deliveries, notices.c.recipient_id, notices.c.kind, notices.c.expires_at)
+        select(*(deliveries.c[name] for name in kept), notices.c.recipient_id, notices.c.kind, notices.c.expires_at)
         .select_from(joined)
         .where(deliveries.c.state == bindparam("waiting"), deliveries.c.next_try_at <= bindparam("due"), ~tried)
         .where(notices.c.state == "APPROVED", notices.c.kind.not_in(bindparam("stopped", expanding=True)))
@@ -119,12 +120,31 @@ def _due() -> Select[Any]:
 
 
 @cache
-def _taken(dialect: str, lease_seconds: float) -> ReturningUpdate[Any]:
-    these = deliveries.c.delivery_id.in_(bindparam("ids", expanding=True))
-    held = {"state": "LEASED", "epoch": deliveries.c.epoch + 1, "lease_token": bindparam("token")}
+def _taken(dialect: str, lease_seconds: float) -> Update:
+    this = and_(deliveries.c.delivery_id == bindparam("id_"), deliveries.c.epoch + 1 == bindparam("epoch_"))
+    free = or_(*(deliveries.c.state == state for state in WAITING))
+    held = {"state": "LEASED", "epoch": bindparam("epoch_"), "lease_token": bindparam("token_")}
     times = {"lease_until": now_sql(dialect, lease_seconds), "updated_at": now_sql(dialect)}
-    taken = update(deliveries).where(these, deliveries.c.state.in_(WAITING)).values(**held, **times)
-    return taken.returning(deliveries.c.delivery_id)
+    return update(deliveries).where(this, free).values(**held, **times)
+
+
+def _moved(db: Connection, statement: Update, tries: list[dict[str, Any]], state: str) -> set[str]:
+    """Run a statement that moves deliveries to ``state``, for each try by its key. Returns the ids of those it moved.
+
+    One row at a time: for a list of ids, SQLite walks through all that wait.
+    """
+    if db.execute(statement, tries).rowcount == len(tries):
+        return {row["id_"] for row in tries}
+    keys, tokens = [(row["id_"], row["epoch_"]) for row in tries], list({row["token_"] for row in tries})
+    return set(db.execute(_standing(), {"keys": keys, "tokens": tokens, "wanted": state}).scalars())
+
+
+@cache
+def _standing() -> Select[Any]:
+    """Which of these tries stand in a state, under these tokens."""
+    these = tuple_(deliveries.c.delivery_id, deliveries.c.epoch).in_(bindparam("keys", expanding=True))
+    mine = deliveries.c.lease_token.in_(bindparam("tokens", expanding=True))
+    return select(deliveries.c.delivery_id).where(these, mine, deliveries.c.state == bindparam("wanted"))
 
 
 def _claimed(row: Row[Any], token: str) -> Claimed:
@@ -157,8 +177,8 @@ def intend_all(db: Connection, claimed: Sequence[Claimed], lease_seconds: float)
     """
     if not claimed:
         return set()
-    held = {"ids": [(one.delivery_id, one.epoch) for one in claimed], "tokens": list({one.token for one in claimed})}
-    going = set(db.execute(_intent(db.dialect.name, lease_seconds), held).scalars())
+    tries = [{"id_": one.delivery_id, "epoch_": one.epoch, "token_": one.token} for one in claimed]
+    going = _moved(db, _intent(db.dialect.name, lease_seconds), tries, "SENDING")
     begun = [{"delivery_id": one.delivery_id, "epoch": one.epoch} for one in claimed if one.delivery_id in going]
     if begun:
         db.execute(_attempt_begun(db.dialect.name), begun)
@@ -166,13 +186,12 @@ def intend_all(db: Connection, claimed: Sequence[Claimed], lease_seconds: float)
 
 
 @cache
-def _intent(dialect: str, lease_seconds: float) -> ReturningUpdate[Any]:
+def _intent(dialect: str, lease_seconds: float) -> Update:
     approved = exists().where(notices.c.notice_id == deliveries.c.notice_id, notices.c.state == "APPROVED")
-    mine = tuple_(deliveries.c.delivery_id, deliveries.c.epoch).in_(bindparam("ids", expanding=True))
-    held = and_(mine, deliveries.c.state == "LEASED", deliveries.c.lease_token.in_(bindparam("tokens", expanding=True)))
-    sending = update(deliveries).where(held, deliveries.c.lease_until > now_sql(dialect), approved)
+    held = and_(_this_try(), deliveries.c.state == "LEASED", deliveries.c.lease_until > now_sql(dialect))
     values = {"state": "SENDING", "tries": deliveries.c.tries + 1, "updated_at": now_sql(dialect)}
-    return sending.values(**values, lease_until=now_sql(dialect, lease_seconds)).returning(deliveries.c.delivery_id)
+    until = now_sql(dialect, lease_seconds)
+    return update(deliveries).where(held, approved).values(**values, lease_until=until)
 
 
 @cache
@@ -223,8 +242,7 @@ def _ending(dialect: str, result: str) -> Update:
         open_states = and_(deliveries.c.state != "BOUNCED", deliveries.c.state != "COMPLAINED")
         accepted = {"state": "ACCEPTED", "accepted_at": func.coalesce(deliveries.c.accepted_at, now_sql(dialect))}
         return update(deliveries).where(this, open_states).values(**accepted, **said, **free)
-    mine = and_(deliveries.c.lease_token == bindparam("token_"), deliveries.c.epoch == bindparam("epoch_"))
-    held = update(deliveries).where(this, deliveries.c.state == "SENDING", mine)
+    held = update(deliveries).where(_this_try(), deliveries.c.state == "SENDING")
     if result == "failed":
         return held.values(state="FAILED", **said, **free)
     again: dict[str, Any] = {"next_try_at": bindparam("next_")}
@@ -268,10 +286,8 @@ def end_notice(db: Connection, claimed: Claimed, state: str, reason: str) -> boo
 
 def expire_leases(db: Connection) -> dict[str, int]:
     """Take back what a dead sender held: LEASED waits again; SENDING may have been accepted, so it is UNCERTAIN."""
-    over = deliveries.c.lease_until <= db_now(db)
     free = {"lease_token": None, "lease_until": None, "updated_at": db_now(db)}
-    sending = select(deliveries.c.delivery_id, deliveries.c.epoch).where(deliveries.c.state == "SENDING", over)
-    lost = db.execute(sending.with_for_update(skip_locked=True)).all()
+    lost = db.execute(_over_while_sending(db.dialect.name)).all()
     for row in lost:
         this = and_(deliveries.c.delivery_id == row.delivery_id, deliveries.c.epoch == row.epoch)
         db.execute(
@@ -282,9 +298,21 @@ def expire_leases(db: Connection) -> dict[str, int]:
             attempts.c.delivery_id == row.delivery_id, attempts.c.epoch == row.epoch, attempts.c.ended_at.is_(None)
         )
         db.execute(update(attempts).where(one).values(**ended))
-    leased = update(deliveries).where(deliveries.c.state == "LEASED", over)
-    returned = db.execute(leased.values(state=_waiting_again(), **free)).rowcount
+    returned = db.execute(_over_while_leased(db.dialect.name)).rowcount
     return {"uncertain": len(lost), "returned": returned}
+
+
+@cache
+def _over_while_sending(dialect: str) -> Select[Any]:
+    over = and_(deliveries.c.state == "SENDING", deliveries.c.lease_until <= now_sql(dialect))
+    return select(deliveries.c.delivery_id, deliveries.c.epoch).where(over).with_for_update(skip_locked=True)
+
+
+@cache
+def _over_while_leased(dialect: str) -> Update:
+    over = and_(deliveries.c.state == "LEASED", deliveries.c.lease_until <= now_sql(dialect))
+    free = {"lease_token": None, "lease_until": None, "updated_at": now_sql(dialect)}
+    return update(deliveries).where(over).values(state=_waiting_again(), **free)
 
 
 def renew(db: Connection, token: str, lease_seconds: float) -> None:
@@ -333,6 +361,12 @@ def _held(claimed: Claimed, state: str) -> ColumnElement[bool]:
         deliveries.c.lease_token == claimed.token,
         deliveries.c.epoch == claimed.epoch,
     )
+
+
+def _this_try() -> ColumnElement[bool]:
+    """The delivery of a row of parameters, as long as it is held under that token and epoch."""
+    mine = and_(deliveries.c.lease_token == bindparam("token_"), deliveries.c.epoch == bindparam("epoch_"))
+    return and_(deliveries.c.delivery_id == bindparam("id_"), mine)
 
 
 def _waiting_again() -> ColumnElement[str]:

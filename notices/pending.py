@@ -10,6 +10,7 @@ import time
 from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 
 from notices.outbox import Claimed
 
@@ -107,9 +108,7 @@ class Pending:
     async def room(self, few: int) -> None:
         """Wait until fewer than ``few`` could go at once, so that more should be claimed."""
         while not self._closed:
-            now = elapsed()
-            ready = sum(self._free_at(one.domain, now) <= now for one in self._waiting)
-            if ready < few and len(self._waiting) < MOST_WAITING:
+            if self._ready(few) < few and len(self._waiting) < MOST_WAITING:
                 return
             await self._change(None)
 
@@ -130,6 +129,13 @@ class Pending:
         self._closed = True
         self._changed.set()
         return rest
+
+    def _ready(self, most: int) -> int:
+        """How many could go at once, as far as domains' rates go; counted up to ``most``."""
+        if not self._domain_rate:
+            return len(self._waiting)
+        now = elapsed()
+        return sum(1 for _ in islice((one for one in self._waiting if self._free_at(one.domain, now) <= now), most))
 
     def _free_at(self, domain: str, now: float) -> float:
         rate = self._domains.get(domain)

@@ -35,17 +35,20 @@ class Refusal:
 def refusals(
     db: Connection,
     keys: Keys,
-    claimed: Sequence[Claimed],
+    claimed: Mapping[Claimed, str],
     untrue: Mapping[str, str],
     moments: Mapping[str, datetime],
 ) -> dict[str, Refusal]:
-    """Those of the claimed deliveries that may not go, by delivery id. ``moments``: when each would go, by its day."""
+    """Those of the claimed deliveries that may not go, by delivery id.
+
+    claimed: each with the address it goes to. moments: when each would go, by its day.
+    """
     entries = directory.find(db, keys, [one.recipient_id for one in claimed])
     wishes = preferences.load(db, entries)
-    addresses = {one.delivery_id: preferences.address_key(keys, keys.unseal(one.sealed_to).decode()) for one in claimed}
+    addresses = {one.delivery_id: preferences.address_key(keys, address) for one, address in claimed.items()}
     listed = preferences.suppressed(db, addresses.values())
     stopped = stopped_kinds(db)
-    facts = _evidence(db, _with_facts(claimed, entries, stopped))
+    facts = _evidence(db, _with_facts(list(claimed), entries, stopped))
     found: dict[str, Refusal] = {}
     for one in claimed:
         moment, known = moments[one.delivery_id], facts.get(one.notice_id, {})

@@ -136,22 +136,22 @@ class _Run:
         except Exception:
             await self._give_back(claimed)  # what cannot be checked is not sent
             raise
+        addressed = {one: self.keys.unseal(one.sealed_to).decode() for one in claimed}
         unchanged, verdicts = await self.ledger.commit(
-            lambda db: (self.desk.unchanged(db), self.desk.verdicts(db, claimed, untrue))
+            lambda db: (self.desk.unchanged(db), self.desk.verdicts(db, addressed, untrue))
         )
         for one in claimed:
             if one.delivery_id in verdicts:
                 await self._refuse(one, verdicts[one.delivery_id])
-        may_go = [one for one in claimed if one.delivery_id not in verdicts]
+        may_go = {one: address for one, address in addressed.items() if one.delivery_id not in verdicts}
         for one in may_go:
             self.options.at_point("checked", one.delivery_id)
-        return [self._ready(one, asked_at, unchanged) for one in may_go]
+        return [Checked(one, address, self._opened(one), asked_at, unchanged) for one, address in may_go.items()]
 
-    def _ready(self, one: Claimed, checked_at: float, unchanged: object | None) -> Checked:
-        """The mail as it goes over the wire: opened, and signed where there is a key."""
+    def _opened(self, one: Claimed) -> bytes:
+        """The mail as it goes over the wire: signed where there is a key."""
         mime, signer = self.keys.unseal(one.sealed_mime), self.options.signer
-        recipient = self.keys.unseal(one.sealed_to).decode()
-        return Checked(one, recipient, signer.signed(mime) if signer is not None else mime, checked_at, unchanged)
+        return signer.signed(mime) if signer is not None else mime
 
     async def _refuse(self, one: Claimed, refusal: Refusal) -> None:
         if refusal is LEASE_LOST:
@@ -215,13 +215,14 @@ class _Run:
         ``last_moment``: when the lease ends, by ``elapsed``; the final dot is not sent after it.
         """
         one = item.claimed
-        reply = await connection.deliver(
-            one.envelope_from,
-            item.recipient,
-            item.mime,
-            lambda: elapsed() < last_moment,
-            lambda point: self.options.at_point(point, one.delivery_id),
-        )
+        with self.ledger.coming():
+            reply = await connection.deliver(
+                one.envelope_from,
+                item.recipient,
+                item.mime,
+                lambda: elapsed() < last_moment,
+                lambda point: self.options.at_point(point, one.delivery_id),
+            )
         self.options.at_point("replied", one.delivery_id)
         following = None
         if connection.is_open and not self.halted.is_set():

@@ -30,7 +30,6 @@ START_INPUT = 354
 CLOSING = 421
 RELAY_CODES = {CLOSING, 454, 530, 534, 535, 538}
 _LINE_END = re.compile(rb"\r\n|\r|\n")
-_DOT_AT_START = re.compile(rb"(?m)^\.")
 
 
 class RelayRefused(ValueError):
@@ -260,10 +259,12 @@ def _judge(phase: str, reply: aiosmtplib.SMTPResponse) -> Reply | None:
 
 def _stuffed(mime: bytes) -> bytes:
     """The body as it goes over the wire, dots doubled, all but the final dot."""
-    lines = _LINE_END.sub(b"\r\n", mime)
+    # as it is composed; anything else is put right, which takes longer
+    is_whole = mime.count(b"\r\n") == mime.count(b"\n") == mime.count(b"\r")
+    lines = mime if is_whole else _LINE_END.sub(b"\r\n", mime)
     if not lines.endswith(b"\r\n"):
         lines += b"\r\n"
-    return _DOT_AT_START.sub(b"..", lines)
+    return (b"\r\n" + lines).replace(b"\r\n.", b"\r\n..")[2:]
 
 
 def _broken(phase: str, error: Exception) -> Reply:

@@ -72,9 +72,10 @@ class Wire(asyncio.Protocol):
         """Send what is no command; returns when it is on its way. Raises Lost, or TimeoutError."""
         self._check()
         self._transport.write(data)
-        async with asyncio.timeout(seconds):
-            await asyncio.sleep(0)  # one turn of the loop: what the relay said unasked is seen before the dot
-            await self._room.wait()
+        await asyncio.sleep(0)  # one turn of the loop: what the relay said unasked is seen before the dot
+        if not self._room.is_set():
+            async with asyncio.timeout(seconds):
+                await self._room.wait()
         self._check()
 
     async def hear(self, seconds: float) -> aiosmtplib.SMTPResponse:
@@ -82,11 +83,13 @@ class Wire(asyncio.Protocol):
         if not self._replies:
             if self._over is not None:
                 raise self._over
-            self._heard = asyncio.get_running_loop().create_future()
+            loop = asyncio.get_running_loop()
+            self._heard = loop.create_future()
+            late = loop.call_later(seconds, self._wake, TimeoutError())  # asyncio.timeout costs as much as the mail
             try:
-                async with asyncio.timeout(seconds):
-                    await self._heard
+                await self._heard
             finally:
+                late.cancel()
                 self._heard = None
         return self._replies.popleft()
 
@@ -155,11 +158,11 @@ class Wire(asyncio.Protocol):
             self._over = error
         self._wake()
 
-    def _wake(self) -> None:
-        """Tell who listens: a reply is there, or none will come."""
+    def _wake(self, late: TimeoutError | None = None) -> None:
+        """Tell who listens: a reply is there, or none will come. ``late``: the time for it is over."""
         if self._heard is None or self._heard.done():
             return
         if self._replies:
             self._heard.set_result(None)
-        elif self._over is not None:
-            self._heard.set_exception(self._over)
+        elif (error := self._over or late) is not None:
+            self._heard.set_exception(error)

@@ -1,3 +1,4 @@
+import dataclasses
 from datetime import timedelta
 
 import numpy as np
@@ -99,6 +100,15 @@ def test_same_rows_and_seed_give_the_same_model_in_any_order(spec, book):
     two = fit.fit(spec, rows.sample(frac=1, random_state=2), TRAIN_BEFORE, params=quick)
     assert one.booster.save_raw() == two.booster.save_raw()
     assert one.calibration == two.calibration
+
+
+def test_leaves_are_smaller_where_positives_are_few(spec, book):
+    rows = mature(book, TRAIN_BEFORE)
+    happened = rows["label"] == 1
+    few = pd.concat([rows[~happened], rows[happened].sample(150, random_state=3)]).sort_index()
+    assert fit.growth(spec, rows).child_weight > 2 * fit.growth(spec, few).child_weight >= 2 * fit.LEAST_CHILD_WEIGHT
+    chosen = dataclasses.replace(spec, growth={"child_weight": 10.0})
+    assert fit.growth(chosen, few).child_weight == 10.0
 
 
 def test_what_has_already_happened_is_not_learned_from(spec, book):
