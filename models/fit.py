@@ -39,6 +39,7 @@ SHARES = (1.0, 0.8, 0.6, 0.4, 0.2, 0.0)
 SMALL_DATA = 10_000  # positives
 LEAVES = 80  # a leaf weighs at least this part of all rows; chosen on samples of simulated worlds (docs/models.md)
 LEAST_CHILD_WEIGHT = 2.0
+FEW_ROWS_PARALLEL_TREES = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +70,8 @@ def fit(
     """The model of ``spec`` as it could be known at ``train_before``.
 
     frame: one row per subject_id, sku_id, as_of; the spec's features, snapshot, label (0 or 1), matured_at, weight;
-    where it has a deadline also ended_at, over_known_at. Rows with a null label are left out. Raises ImmatureLabels,
-    FeatureMissing, TooLittleHistory.
+    where it has a deadline also ended_at, over_known_at; where it is graded also grade. Rows with a null label are left
+    out. Raises ImmatureLabels, FeatureMissing, TooLittleHistory.
     """
     rows = trainable(spec, frame, train_before)
     spans = split(rows, train_before)
@@ -182,14 +183,18 @@ def choose_share(spec: TargetSpec, rows: pd.DataFrame, learned: Array, leaning: 
 
 def growth(spec: TargetSpec, rows: pd.DataFrame) -> Params:
     """How trees grow on these rows. Where positives are few, leaves may be smaller: a least weight fit for thousands of
-    positives left seven leaves for a hundred of them, and trees that lost to the rule.
+    positives left seven leaves for a hundred of them, and trees that lost to the rule. What holds leaves back shrinks
+    with them, or rounds are spent on catching up; and more trees a round steady what few rows say.
     """
     usual = FEW_POSITIVES if rows["label"].sum() < SMALL_DATA else MANY_POSITIVES
     rate = float(np.average(rows["label"], weights=rows["weight"]))
     told = len(rows) * rate * (1 - rate)  # the sum of hessians, which min_child_weight counts, at the base rate
     leaf = min(usual.child_weight, max(LEAST_CHILD_WEIGHT, told / LEAVES))
-    wanted = {name: type(getattr(usual, name))(value) for name, value in spec.growth.items()}
-    return replace(replace(usual, child_weight=leaf), **wanted)
+    found = usual
+    if leaf < usual.child_weight:
+        l2 = usual.l2 * leaf / usual.child_weight
+        found = replace(usual, child_weight=leaf, l2=l2, parallel_trees=FEW_ROWS_PARALLEL_TREES)
+    return replace(found, **{name: type(getattr(usual, name))(value) for name, value in spec.growth.items()})
 
 
 def _walk(
@@ -233,10 +238,21 @@ def _data(spec: TargetSpec, rows: pd.DataFrame) -> xgb.DMatrix:
     weight = rows["weight"].to_numpy(float)
     return xgb.DMatrix(
         matrix(rows, spec.features),
-        label=rows["label"].to_numpy(float),
+        label=lesson(spec, rows),
         weight=weight / weight.mean(),
         feature_names=list(spec.features),
     )
+
+
+def lesson(spec: TargetSpec, rows: pd.DataFrame) -> Array:
+    """What trees learn of each row, (n,) in 0..1: its label; of a graded target halfway to how far it went, so that a
+    near miss is told from a calm day, and a lost day from a lost hour.
+    """
+    label = rows["label"].to_numpy(np.float64)
+    if not spec.graded:
+        return label
+    grade = rows["grade"].to_numpy(np.float64, na_value=np.nan)
+    return np.where(np.isnan(grade), label, (label + grade) / 2)
 
 
 def _about(

@@ -21,7 +21,7 @@ from models import labels
 from models.target import TargetSpec
 
 SUBJECT_COLUMNS = ("subject_id", "sku_id", "as_of", "snapshot", "horizon_days")
-OUTCOME_COLUMNS = ("label", "matured_at", "deadline_at", "ended_at", "over_known_at", "weight")
+OUTCOME_COLUMNS = ("label", "matured_at", "deadline_at", "ended_at", "over_known_at", "grade", "weight")
 KEY_COLUMNS = ("subject_id", "sku_id", "as_of")
 MOST_ROWS = 400_000  # to learn from; more were no better on FreshRetailNet and cost minutes
 

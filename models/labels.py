@@ -19,16 +19,15 @@ WEIGHT_OF_ONE = 1.0
 
 def outcomes(lake: Lake, spec: TargetSpec, subjects: DataFrame, known_before: datetime) -> DataFrame:
     """What had become of each subject row by ``known_before``: the spec's keys, as_of, label, matured_at,
-    deadline_at, ended_at, over_known_at (null throughout where the target has no hazard), weight.
+    deadline_at, ended_at, over_known_at (null throughout where the target has no hazard), grade (0 to 1; null
+    throughout where it is not graded), weight.
 
     label is null where it does not count or was not mature: matured_at > known_before. Reads recorded_at <
     known_before only. Raises TargetError where a label does not tell what its target needs.
     """
     found = spec.label(lake, subjects, known_before)
-    if "over_known_at" not in found.columns:
-        if spec.deadline is not None:
-            raise TargetError(f"{spec.name} has a deadline, so its label must also return over_known_at.")
-        found = found.withColumn("over_known_at", F.lit(None).cast("timestamp"))
+    found = _with(found, spec, "over_known_at", "timestamp", "has a deadline" if spec.deadline is not None else "")
+    found = _with(found, spec, "grade", "double", "is graded" if spec.graded else "")
     is_mature = F.col("matured_at") <= F.lit(known_before)
     return weighted(lake, spec, found.withColumn("label", F.when(is_mature, F.col("label"))))
 
@@ -36,6 +35,15 @@ def outcomes(lake: Lake, spec: TargetSpec, subjects: DataFrame, known_before: da
 def mature(lake: Lake, spec: TargetSpec, subjects: DataFrame, train_before: datetime) -> DataFrame:
     """The rows of ``outcomes`` that may be learned from at ``train_before``: those with a label."""
     return outcomes(lake, spec, subjects, train_before).where(F.col("label").isNotNull())
+
+
+def _with(found: DataFrame, spec: TargetSpec, column: str, kind: str, because: str) -> DataFrame:
+    """The outcomes with a column that only some targets tell: null throughout where this one need not."""
+    if column in found.columns:
+        return found
+    if because:
+        raise TargetError(f"{spec.name} {because}, so its label must also return {column}.")
+    return found.withColumn(column, F.lit(None).cast(kind))
 
 
 def weighted(lake: Lake, spec: TargetSpec, rows: DataFrame) -> DataFrame:

@@ -56,6 +56,8 @@ class TargetSpec:
     deadline: the feature that says how many days are left until the event is decided, where the event is "has not ended
     by then"; a hazard of ending joins the trees, and ``label`` also returns ended_at and over_known_at: when a row
     ended, and when it became known that it had, or no longer could. None: there is no such moment.
+    graded: whether the event is a step on a scale (stars, hours without stock): ``label`` then also returns ``grade``,
+    how far it went from 0 to 1, and trees learn from both. A null grade says nothing beyond the label.
     demand: features that the demand of the coming week is forecast from, where the event hangs on it.
     growth: how its trees are grown where not as usual: names and values of ``fit.Params``.
     block: what the interval's bootstrap draws, ``week`` of the as_of or ``seller``.
@@ -89,6 +91,7 @@ class TargetSpec:
     growth: Mapping[str, float] = field(default_factory=dict)
     has_date_window: bool = False
     deadline: str | None = None
+    graded: bool = False
     demand: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:

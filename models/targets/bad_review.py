@@ -16,6 +16,7 @@ from models import horizon
 from models.target import TargetSpec, nothing_known
 
 HORIZON = timedelta(days=14)
+FEWEST_STARS, MOST_STARS = 1, 5
 FEATURES = catalog.features_of(
     "order_problems", "promise", "scans", "parcel", "platform", "lane", "seller", "category", "buyer", "offer",
     "troubles", "arrival", "messages", "silence",
@@ -26,15 +27,19 @@ def label(lake: Lake, rows: DataFrame, known_before: datetime | None) -> DataFra
     """Label of each (order_id, as_of): 1 if it is reviewed with one or two stars in the 14 days from then.
 
     No review is no bad review. Null where it had been reviewed before, well or badly. Returns order_id, as_of, label
-    (double), matured_at, deadline_at, ended_at (null).
+    (double), matured_at, deadline_at, ended_at (null), grade (0 for five stars or none, 1 for one).
     """
-    reviews = horizon.first_of(lake, "reviews", F.lit(True), known_before)
+    known = lake.read("reviews", known_before=known_before).groupBy("order_id")
+    reviews = known.agg(F.min("event_at").alias("reviewed_at"), F.min("score").alias("stars"))
     bad = horizon.first_of(lake, "reviews", F.col("score") <= BAD_STARS, known_before)
-    asked = rows.select("order_id", "as_of").join(
-        reviews.withColumnRenamed("happened_at", "reviewed_at"), "order_id", "left"
-    )
+    asked = rows.select("order_id", "as_of").join(reviews, "order_id", "left")
     open_rows = asked.where(F.col("reviewed_at").isNull() | (F.col("reviewed_at") >= F.col("as_of")))
-    return horizon.within(open_rows, bad, horizon.after(F.col("as_of"), HORIZON))
+    until = horizon.after(F.col("as_of"), HORIZON)
+    disliked = (MOST_STARS - F.col("stars")).cast("double") / (MOST_STARS - FEWEST_STARS)
+    grade = F.when(F.col("reviewed_at") < until, disliked).otherwise(F.lit(0.0)).alias("grade")
+    return horizon.within(open_rows, bad, until).join(
+        open_rows.select("order_id", "as_of", grade), ["order_id", "as_of"]
+    )
 
 
 def lateness(frame: pd.DataFrame) -> pd.Series:
@@ -72,6 +77,7 @@ SPEC = TargetSpec(
     abstain=nothing_known,
     known=reviewed_already,
     template="bad_review",
+    graded=True,
     benefit=0.8,
     cost=0.4,
     threshold=0.3,

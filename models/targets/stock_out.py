@@ -7,7 +7,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pandas as pd
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from features import catalog, subjects
@@ -19,6 +19,7 @@ DEMAND_FEATURES = tuple(
     feature.name for feature in catalog.features_of("stock_out", "demand", "week", "promotions", "series_calendar")
 )
 LEAST_DAYS_KNOWN = 7
+WORST_LOST_SHARE = 0.5  # twice what makes a stock-out day
 
 
 def label(lake: Lake, rows: DataFrame, known_before: datetime | None) -> DataFrame:
@@ -28,7 +29,8 @@ def label(lake: Lake, rows: DataFrame, known_before: datetime | None) -> DataFra
     Null where none of the reported days is one and a day was not reported. Matures when the horizon has ended
     and its reports were known, whatever the outcome. Returns seller_id, sku_id, as_of, label (double),
     matured_at, deadline_at (start of the first stock-out day, null if none), ended_at (null: a stock-out has no
-    end that is asked about).
+    end that is asked about), grade (of the worst reported day: 0 for no hour lost, 0.5 where a stock-out day begins, 1
+    for half of the hours and more).
     """
     ahead = F.expr("sequence(0, horizon_days - 1)")
     asked = rows.select("seller_id", "sku_id", "as_of", "horizon_days", F.explode(ahead).alias("ahead"))
@@ -39,11 +41,13 @@ def label(lake: Lake, rows: DataFrame, known_before: datetime | None) -> DataFra
         "stock_day",
         F.col("recorded_at").alias("reported_at"),
         subjects.is_out(F.col("in_stock_share"), F.col("on_hand")).alias("is_out"),
+        "in_stock_share",
     )
     joined = dated.join(reports, ["seller_id", "sku_id", "stock_day"], "left")
     counted = joined.groupBy("seller_id", "sku_id", "as_of", "horizon_days").agg(
         F.count("reported_at").alias("reported"),
         F.max(F.col("is_out").cast("int")).alias("seen"),
+        F.max(_lost()).alias("grade"),
         F.max("reported_at").alias("last_report"),
         F.min(F.when(F.col("is_out"), F.col("stock_day"))).alias("first_out"),
     )
@@ -58,7 +62,16 @@ def label(lake: Lake, rows: DataFrame, known_before: datetime | None) -> DataFra
         F.greatest(closed, F.coalesce("last_report", closed)).alias("matured_at"),
         F.col("first_out").cast("timestamp").alias("deadline_at"),
         F.lit(None).cast("timestamp").alias("ended_at"),
+        "grade",
     )
+
+
+def _lost() -> Column:
+    """How bad a day was, 0 to 1: the share of its selling hours that were lost, where half of them count as all; 0.5 at
+    the least for a stock-out day.
+    """
+    hours = F.least(F.lit(1.0), (1.0 - F.coalesce("in_stock_share", F.lit(1.0))) / WORST_LOST_SHARE)
+    return F.when(F.col("is_out"), F.greatest(hours, F.lit(0.5))).otherwise(hours)
 
 
 def usual_rate(frame: pd.DataFrame) -> pd.Series:
@@ -114,6 +127,7 @@ SPEC = TargetSpec(
     abstain=abstain,
     known=never,
     template="stock_out",
+    graded=True,
     benefit=1.0,
     cost=0.25,
     threshold=0.7,

@@ -8,7 +8,7 @@ import pytest
 from models import fit, windows
 from models.fit import Params
 from models.judge import average_precision
-from models.model import FeatureMissing
+from models.model import FeatureMissing, tree_log_odds
 from models.predict import probability
 from models.windows import ImmatureLabels, TooLittleHistory
 from tests.models.conftest import TRAIN_BEFORE, make_book, mature, toy_spec
@@ -116,3 +116,26 @@ def test_what_has_already_happened_is_not_learned_from(spec, book):
     past = rows.head(5).assign(slack_days=-1.0, label=1.0)
     kept = windows.trainable(spec, pd.concat([rows, past]), TRAIN_BEFORE)
     assert len(kept) == len(rows)
+
+
+def test_how_far_it_went_teaches_more_than_whether(later):
+    book = make_book(700, seed=5)
+    severity = np.log(book["chance"] / (1 - book["chance"])) + np.random.default_rng(6).normal(0, 1, len(book))
+    happened = severity > severity.quantile(0.9)
+    few = book.assign(label=happened.astype(float), grade=severity.rank(pct=True))
+    rows, quick = mature(few, TRAIN_BEFORE), Params(child_weight=2.0, most_rounds=60, patience=60)
+    found = {}
+    for graded in (False, True):
+        trees = fit.grow(toy_spec(graded=graded), rows, quick, 7, rounds=40)
+        said = tree_log_odds(trees, fit.matrix(later, ("slack_days", "load", "noise")), ("slack_days", "load", "noise"))
+        found[graded] = np.corrcoef(
+            said,
+            later["chance"],
+        )[0, 1]
+    assert found[True] > found[False] + 0.05
+
+
+def test_a_row_without_a_grade_teaches_its_label(spec, book):
+    rows = mature(book, TRAIN_BEFORE).head(3).assign(label=[1.0, 0.0, 1.0], grade=[0.5, np.nan, np.nan])
+    np.testing.assert_allclose(fit.lesson(toy_spec(graded=True), rows), [0.75, 0.0, 1.0])
+    np.testing.assert_allclose(fit.lesson(spec, rows), [1.0, 0.0, 1.0])

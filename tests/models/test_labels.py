@@ -1,5 +1,6 @@
 """Labels on a handful of orders and stock days whose outcome a reader can work out by hand."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pyarrow as pa
@@ -8,6 +9,7 @@ import pytest
 from lake.store import Lake, arrow_schema
 from lake.tables import CONTRACT
 from models import labels, target
+from models.target import TargetError
 
 T0 = datetime(2025, 3, 1, 10, tzinfo=UTC)
 PROMISED = T0 + timedelta(days=10)
@@ -141,3 +143,60 @@ def test_a_stock_out_on_the_first_day_is_mature_only_when_the_horizon_has_ended(
     ends = MIDNIGHT + timedelta(days=3)
     assert labels.mature(lake, spec, asked, ends - timedelta(seconds=1)).count() == 0
     assert labels.mature(lake, spec, asked, ends).count() == 3
+
+
+def test_a_stock_out_has_the_grade_of_its_worst_day(shelf):
+    lake, asked = shelf
+    found = labels.outcomes(lake, target.spec("stock_out"), asked, LATER).toArrow().to_pylist()
+    assert {row["sku_id"]: row["grade"] for row in found} == {
+        "full": 0.0,
+        "first_day": 1.0,  # half of its hours
+        "last_day": 0.5,  # where a stock-out day begins
+        "unreported": 0.0,
+    }
+
+
+def test_an_empty_shelf_at_the_end_of_a_day_has_the_grade_of_a_stock_out(spark, tmp_path):
+    lake = Lake(tmp_path / "lake", spark)
+    put(lake, "stock", [
+        {"seller_id": "s", "sku_id": sku, "stock_day": MIDNIGHT.date(), "in_stock_share": share, "on_hand": left,
+         "recorded_at": MIDNIGHT + timedelta(hours=23)}
+        for sku, share, left in (("sold_out", 1.0, 0.0), ("short", 0.9, 4.0))
+    ])  # fmt: skip
+    asked = pa.table(
+        {
+            "seller_id": ["s", "s"],
+            "sku_id": ["sold_out", "short"],
+            "as_of": pa.array([MIDNIGHT] * 2, pa.timestamp("us", tz="UTC")),
+            "horizon_days": pa.array([1, 1], pa.int32()),
+        }
+    )
+    found = labels.outcomes(lake, target.spec("stock_out"), spark.createDataFrame(asked), LATER).toArrow().to_pylist()
+    assert {row["sku_id"]: (row["label"], round(row["grade"], 6)) for row in found} == {
+        "sold_out": (1.0, 0.5),
+        "short": (0.0, 0.2),
+    }
+
+
+def test_a_review_has_the_grade_of_its_stars_and_none_is_not_bad(spark, tmp_path):
+    lake = Lake(tmp_path / "lake", spark)
+    stars = {"one": 1, "two": 2, "three": 3, "five": 5}
+    late = T0 + timedelta(days=30)
+    put(lake, "reviews", [
+        *({"order_id": name, "score": score, "event_at": T0 + timedelta(days=3), "recorded_at": T0 + timedelta(days=3)}
+          for name, score in stars.items()),
+        {"order_id": "too_late", "score": 1, "event_at": late, "recorded_at": late},
+    ])  # fmt: skip
+    names = [*stars, "too_late", "silent"]
+    asked = pa.table({"order_id": names, "as_of": pa.array([T0] * len(names), pa.timestamp("us", tz="UTC"))})
+    found = labels.outcomes(lake, target.spec("bad_review"), spark.createDataFrame(asked), LATER)
+    rows = {row["order_id"]: (row["label"], row["grade"]) for row in found.toArrow().to_pylist()}
+    assert rows == {"one": (1.0, 1.0), "two": (1.0, 0.75), "three": (0.0, 0.5), "five": (0.0, 0.0),
+                    "too_late": (0.0, 0.0), "silent": (0.0, 0.0)}  # fmt: skip
+
+
+def test_a_graded_target_must_tell_the_grade(book):
+    lake, asked = book
+    spec = replace(target.spec("late_delivery"), graded=True)
+    with pytest.raises(TargetError, match="late_delivery is graded, so its label must also return grade"):
+        labels.outcomes(lake, spec, asked, LATER)
