@@ -39,7 +39,7 @@ SHARES = (1.0, 0.8, 0.6, 0.4, 0.2, 0.0)
 SMALL_DATA = 10_000  # positives
 LEAVES = 80  # a leaf weighs at least this part of all rows; chosen on samples of simulated worlds (docs/models.md)
 LEAST_CHILD_WEIGHT = 2.0
-FEW_ROWS_PARALLEL_TREES = 4
+FEW_ROWS, FEW_ROWS_PARALLEL_TREES = 20_000, 4  # of many rows they say no more, and cost as much again
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +184,7 @@ def choose_share(spec: TargetSpec, rows: pd.DataFrame, learned: Array, leaning: 
 def growth(spec: TargetSpec, rows: pd.DataFrame) -> Params:
     """How trees grow on these rows. Where positives are few, leaves may be smaller: a least weight fit for thousands of
     positives left seven leaves for a hundred of them, and trees that lost to the rule. What holds leaves back shrinks
-    with them, or rounds are spent on catching up; and more trees a round steady what few rows say.
+    with them, or rounds are spent on catching up; and where rows are few as well, more trees a round steady what they say.
     """
     usual = FEW_POSITIVES if rows["label"].sum() < SMALL_DATA else MANY_POSITIVES
     rate = float(np.average(rows["label"], weights=rows["weight"]))
@@ -193,7 +193,8 @@ def growth(spec: TargetSpec, rows: pd.DataFrame) -> Params:
     found = usual
     if leaf < usual.child_weight:
         l2 = usual.l2 * leaf / usual.child_weight
-        found = replace(usual, child_weight=leaf, l2=l2, parallel_trees=FEW_ROWS_PARALLEL_TREES)
+        trees = FEW_ROWS_PARALLEL_TREES if len(rows) < FEW_ROWS else usual.parallel_trees
+        found = replace(usual, child_weight=leaf, l2=l2, parallel_trees=trees)
     return replace(found, **{name: type(getattr(usual, name))(value) for name, value in spec.growth.items()})
 
 
