@@ -49,7 +49,10 @@ class Parts:
 
 
 def trainable(spec: TargetSpec, frame: pd.DataFrame, train_before: datetime) -> pd.DataFrame:
-    """Rows that count, sorted by as_of and subject. Raises FeatureMissing, ImmatureLabels."""
+    """Rows that count, sorted by as_of and subject: with a label, not yet known to happen, and such that the target
+    would speak; what is never said need not be learned, nor may it make a calibration look good. Raises FeatureMissing,
+    ImmatureLabels.
+    """
     missing = tuple(name for name in spec.features if name not in frame.columns)
     if missing:
         raise FeatureMissing(spec.name, missing)
@@ -61,7 +64,7 @@ def trainable(spec: TargetSpec, frame: pd.DataFrame, train_before: datetime) -> 
             "could know them. "
             "Nothing was fitted. Ask models.labels for the rows that are mature."
         )
-    rows = rows[~spec.known(rows).to_numpy(bool)]
+    rows = rows[~spec.known(rows).to_numpy(bool) & spec.abstain(rows).isna().to_numpy(bool)]
     return rows.sort_values(["as_of", "subject_id", "sku_id"], kind="stable").reset_index(drop=True)
 
 

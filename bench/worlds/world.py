@@ -120,12 +120,20 @@ def _build(
     together = shared.together(target.spec("late_delivery"))
     table = subjects.toArrow()
     built = frames.features_of(lake, together, lake.frame(table)).select(*frames.SUBJECT_COLUMNS, *together.features)
-    rows = frames.to_pandas(built).merge(kinds, on=["subject_id", "as_of"], how="left")
+    rows = _knowable(frames.to_pandas(built).merge(kinds, on=["subject_id", "as_of"], how="left"))
     scratch = kept.with_suffix(".part")
     scratch.mkdir(exist_ok=True)
     pq.write_table(table, scratch / "subjects.parquet")
     rows.to_parquet(scratch / "rows.parquet")
     scratch.replace(kept)
+
+
+def _knowable(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows without the truth's moments of a hand-over that the platform had not heard of: nobody would have asked
+    then, and to ask at them alone is to choose orders by what is hidden.
+    """
+    unheard = (rows["snapshot"] == "hand_over") & (rows["is_handed_over"] == 0)
+    return rows.assign(**{TRUTHS: rows[TRUTHS].where(~unheard, 0)})
 
 
 def truths(world: Path) -> pd.DataFrame:

@@ -118,6 +118,15 @@ def test_what_has_already_happened_is_not_learned_from(spec, book):
     assert len(kept) == len(rows)
 
 
+def test_what_is_never_said_is_not_learned_from(spec, book):
+    rows = mature(book, TRAIN_BEFORE)
+    silent = rows["slack_days"] > rows["slack_days"].median()
+    quiet = dataclasses.replace(spec, abstain=lambda frame: pd.Series(None, frame.index, object).mask(
+        frame["slack_days"] > rows["slack_days"].median(), "too early to say"))  # fmt: skip
+    assert len(windows.trainable(spec, rows, TRAIN_BEFORE)) == len(rows)
+    assert len(windows.trainable(quiet, rows, TRAIN_BEFORE)) == (~silent).sum() < len(rows)
+
+
 def test_how_far_it_went_teaches_more_than_whether(later):
     book = make_book(700, seed=5)
     severity = np.log(book["chance"] / (1 - book["chance"])) + np.random.default_rng(6).normal(0, 1, len(book))
