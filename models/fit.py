@@ -44,7 +44,9 @@ FEW_ROWS, FEW_ROWS_PARALLEL_TREES = 20_000, 4  # of many rows they say no more, 
 
 @dataclass(frozen=True, slots=True)
 class Params:
-    """How trees are grown. Rounds are found by early stopping."""
+    """How trees are grown. Rounds are found by early stopping. least_rounds: for a target whose level moves from month
+    to month, which stops trees before they have learned to tell rows apart.
+    """
 
     learning_rate: float = 0.05
     depth: int = 6
@@ -55,6 +57,7 @@ class Params:
     parallel_trees: int = 2
     most_rounds: int = 400
     patience: int = 40
+    least_rounds: int = 1
     threads: int = 2
 
 
@@ -81,7 +84,7 @@ def fit(
     rule = spec.rule(rows).to_numpy(np.float64)
 
     trial = grow(spec, rows[parts.fit], used, seed, stop_on=rows[parts.select])
-    rounds = trial.num_boosted_rounds() if trial.attr("best_iteration") is None else int(trial.best_iteration) + 1
+    rounds = _rounds(trial, used)
     learned, paced, leaning = _walk(spec, rows, rule, spans, used, rounds, seed)
     ending = ends(spec, rows[parts.fit], spans.select_from, seed)
     learned[parts.select] = learned_log_odds(
@@ -139,7 +142,7 @@ def grow(
         _data(spec, rows),
         num_boost_round=rounds or params.most_rounds,
         evals=watched,
-        early_stopping_rounds=params.patience if watched else None,
+        early_stopping_rounds=max(params.patience, params.least_rounds) if watched else None,
         verbose_eval=False,
     )
 
@@ -184,7 +187,7 @@ def choose_share(spec: TargetSpec, rows: pd.DataFrame, learned: Array, leaning: 
 def growth(spec: TargetSpec, rows: pd.DataFrame) -> Params:
     """How trees grow on these rows. Where positives are few, leaves may be smaller: a least weight fit for thousands of
     positives left seven leaves for a hundred of them, and trees that lost to the rule. What holds leaves back shrinks
-    with them, or rounds are spent on catching up; and where rows are few as well, more trees a round steady what they say.
+    with them, or rounds are spent on catching up; where rows are few as well, more trees a round steady what they say.
     """
     usual = FEW_POSITIVES if rows["label"].sum() < SMALL_DATA else MANY_POSITIVES
     rate = float(np.average(rows["label"], weights=rows["weight"]))
@@ -228,6 +231,12 @@ def _walk(
         paced[meets] = together(trees, log_open, paces(ending, rows, rows["as_of"][meets]))
         leaning[meets] = _curve(rows, rule, seen)(rule[meets])
     return learned, paced, leaning
+
+
+def _rounds(trial: xgb.Booster, params: Params) -> int:
+    """How many rounds the trial was best with, or the least that its target asks for."""
+    best = trial.num_boosted_rounds() if trial.attr("best_iteration") is None else int(trial.best_iteration) + 1
+    return min(max(best, params.least_rounds), params.most_rounds)
 
 
 def _curve(rows: pd.DataFrame, rule: Array, mask: npt.NDArray[np.bool_]) -> RuleCurve:

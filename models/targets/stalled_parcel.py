@@ -77,5 +77,6 @@ SPEC = TargetSpec(
     template="stalled_parcel",
     benefit=0.8,
     cost=0.3,
+    growth={"least_rounds": 100},
     threshold=0.35,
 )

@@ -111,6 +111,13 @@ def test_leaves_are_smaller_where_positives_are_few(spec, book):
     assert fit.growth(chosen, few).child_weight == 10.0
 
 
+def test_a_target_may_ask_for_more_rounds_than_early_stopping_finds(spec, book):
+    quick = fit.Params(most_rounds=60, patience=2, parallel_trees=1)
+    found = fit.fit(spec, mature(book, TRAIN_BEFORE), TRAIN_BEFORE, params=quick)
+    asked = fit.fit(spec, mature(book, TRAIN_BEFORE), TRAIN_BEFORE, params=dataclasses.replace(quick, least_rounds=55))
+    assert found.about["rounds"] < 55 <= asked.about["rounds"] == asked.booster.num_boosted_rounds()
+
+
 def test_what_has_already_happened_is_not_learned_from(spec, book):
     rows = mature(book, TRAIN_BEFORE)
     past = rows.head(5).assign(slack_days=-1.0, label=1.0)
