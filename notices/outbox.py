@@ -37,7 +37,7 @@ from sqlalchemy import (
 )
 
 from notices.db_clock import db_now, now_sql
-from notices.state import attempts, chunks, deliveries, notices
+from notices.state import attempts, chunks, deliveries, mails, notices
 
 LEASE_SECONDS = 60.0
 MAX_UNCERTAIN = 2
@@ -105,11 +105,13 @@ def claim(
 def _due() -> Select[Any]:
     since = attempts.c.started_at >= bindparam("since")
     tried = exists().where(attempts.c.delivery_id == deliveries.c.delivery_id, since)
-    joined = deliveries.join(notices, notices.c.notice_id == deliveries.c.notice_id)
-    kept = ("delivery_id", "notice_id", "message_id", "epoch", "tries", "next_try_at", "envelope_from", "sealed_to",
-            "sealed_mime")  # fmt: skip
+    joined = deliveries.join(notices, notices.c.notice_id == deliveries.c.notice_id).join(
+        mails, mails.c.delivery_id == deliveries.c.delivery_id
+    )
+    kept = ("delivery_id", "notice_id", "message_id", "epoch", "tries", "next_try_at", "envelope_from", "sealed_to")
+    told = (notices.c.recipient_id, notices.c.kind, notices.c.expires_at)
     return (
-        select(*(deliveries.c[name] for name in kept), notices.c.recipient_id, notices.c.kind, notices.c.expires_at)
+        select(*(deliveries.c[name] for name in kept), *told, mails.c.sealed_mime)
         .select_from(joined)
         .where(deliveries.c.state == bindparam("waiting"), deliveries.c.next_try_at <= bindparam("due"), ~tried)
         .where(notices.c.state == "APPROVED", notices.c.kind.not_in(bindparam("stopped", expanding=True)))
