@@ -68,6 +68,29 @@ class Desk:
             found |= {one.delivery_id: KNOWN_TO_JOURNAL for one in claimed if one.message_id in taken}
         return found
 
+    def recover(self, db: Db) -> dict[str, int]:
+        """Take back what dead senders held, by what their files say. Returns counts: accepted, uncertain, returned.
+
+        What a relay took is accepted. What was never begun waits again. The rest may have been accepted.
+        """
+        journal = self.options.journal
+        taken, unbegun = [], []
+        for row in outbox.left_open(db) if journal is not None else ():
+            past = journal.past_of(row.token) if journal is not None else None
+            if past is None:
+                continue
+            found = past.taken.get((row.delivery_id, row.epoch))
+            if found is not None:
+                ending = Ending(smtp.ACCEPTED, "done", found.code, found.text, self.clock.now, self.relay_name)
+                taken.append((row, ending))
+            elif past.never_began(row):
+                unbegun.append(row)
+        if journal is not None and taken:
+            journal.note(db, [row.message_id for row, _ in taken])
+            outbox.settle_all(db, taken)
+        outbox.take_back(db, unbegun)
+        return {"accepted": len(taken), **outbox.expire_leases(db)}
+
     def turn(self, db: Db, turns: list[Turn]) -> list[tuple[bool, Refusal | None]]:
         """Note how mails went, then ask every permission of the next ones and note their intents.
 

@@ -1,7 +1,8 @@
 """All SQL of deliveries and attempts: the state machine of sending.
 
 READY --claim(lease, epoch)--> LEASED --intent--> SENDING --250--> ACCEPTED
-LEASED and the lease ran out: READY. SENDING and failed before the final dot, or 4xx: READY, later.
+LEASED and the lease ran out: READY. SENDING and failed before the final dot, or 4xx: READY, later. SENDING and surely
+not begun: LEASED again, as if the intent had never been noted.
 SENDING and the end is not known (dot sent and no reply, or the lease ran out): UNCERTAIN, one more try with the same
 Message-ID, then PARKED. 5xx for the recipient: FAILED. The notice's end before sending: CANCELLED.
 
@@ -15,11 +16,12 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Delete,
     Insert,
     Row,
     Select,
@@ -27,6 +29,7 @@ from sqlalchemy import (
     and_,
     bindparam,
     case,
+    delete,
     exists,
     func,
     insert,
@@ -43,6 +46,17 @@ LEASE_SECONDS = 60.0
 MAX_UNCERTAIN = 2
 REPLY_LENGTH = 500
 WAITING = ("READY", "UNCERTAIN")
+
+
+class Try(Protocol):
+    """One try of one delivery, by the sender that holds the token."""
+
+    @property
+    def delivery_id(self) -> str: ...
+    @property
+    def epoch(self) -> int: ...
+    @property
+    def token(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -206,7 +220,7 @@ def settle(db: Connection, claimed: Claimed, ending: Ending) -> None:
     settle_all(db, [(claimed, ending)])
 
 
-def settle_all(db: Connection, ended: Sequence[tuple[Claimed, Ending]]) -> None:
+def settle_all(db: Connection, ended: Sequence[tuple[Try, Ending]]) -> None:
     """Record how tries ended. Anything but an acceptance counts only while this sender still holds the delivery."""
     rows = [_bound(one, ending) for one, ending in ended]
     db.execute(_attempt_ended(db.dialect.name), rows)
@@ -222,7 +236,7 @@ def _attempt_ended(dialect: str) -> Update:
     return update(attempts).where(this).values(ended_at=now_sql(dialect), **said)
 
 
-def _bound(one: Claimed, ending: Ending) -> dict[str, Any]:
+def _bound(one: Try, ending: Ending) -> dict[str, Any]:
     return {
         "id_": one.delivery_id, "epoch_": one.epoch, "token_": one.token, "phase_": ending.phase, "code_": ending.code,
         "reply_": ending.reply[:REPLY_LENGTH], "relay_": ending.relay, "next_": ending.next_try_at,
@@ -286,10 +300,36 @@ def end_notice(db: Connection, claimed: Claimed, state: str, reason: str) -> boo
     return True
 
 
+def take_back(db: Connection, noted: Sequence[Try]) -> None:
+    """SENDING to LEASED: intents of mails whose bodies were never begun. Nothing is left of such a try."""
+    rows = [{"id_": one.delivery_id, "epoch_": one.epoch, "token_": one.token} for one in noted]
+    if rows:
+        back = _moved(db, _taken_back(db.dialect.name), rows, "LEASED")
+        db.execute(_attempt_forgotten(), [row for row in rows if row["id_"] in back])
+
+
+@cache
+def _taken_back(dialect: str) -> Update:
+    held = and_(_this_try(), deliveries.c.state == "SENDING")
+    values = {"state": "LEASED", "tries": deliveries.c.tries - 1, "updated_at": now_sql(dialect)}
+    return update(deliveries).where(held).values(**values)
+
+
+@cache
+def _attempt_forgotten() -> Delete:
+    this = and_(attempts.c.delivery_id == bindparam("id_"), attempts.c.epoch == bindparam("epoch_"))
+    return delete(attempts).where(this)
+
+
+def left_open(db: Connection) -> Sequence[Row[Any]]:
+    """Tries of senders whose leases ran out while SENDING: delivery_id, epoch, token, message_id, tries."""
+    return db.execute(_over_while_sending(db.dialect.name)).all()
+
+
 def expire_leases(db: Connection) -> dict[str, int]:
     """Take back what a dead sender held: LEASED waits again; SENDING may have been accepted, so it is UNCERTAIN."""
     free = {"lease_token": None, "lease_until": None, "updated_at": db_now(db)}
-    lost = db.execute(_over_while_sending(db.dialect.name)).all()
+    lost = left_open(db)
     for row in lost:
         this = and_(deliveries.c.delivery_id == row.delivery_id, deliveries.c.epoch == row.epoch)
         db.execute(
@@ -307,7 +347,9 @@ def expire_leases(db: Connection) -> dict[str, int]:
 @cache
 def _over_while_sending(dialect: str) -> Select[Any]:
     over = and_(deliveries.c.state == "SENDING", deliveries.c.lease_until <= now_sql(dialect))
-    return select(deliveries.c.delivery_id, deliveries.c.epoch).where(over).with_for_update(skip_locked=True)
+    token = deliveries.c.lease_token.label("token")
+    kept = (deliveries.c.delivery_id, deliveries.c.epoch, token, deliveries.c.message_id)
+    return select(*kept).where(over).with_for_update(skip_locked=True)
 
 
 @cache

@@ -29,9 +29,9 @@ def lease_ignored() -> None:
     """A sender goes on whatever happened to its lease."""
     usual = smtp.Connection.deliver
 
-    async def deliver(self: smtp.Connection, *said: Any) -> smtp.Reply:
+    async def deliver(self: smtp.Connection, *said: Any, following: Any, **_asked: Any) -> smtp.Reply:
         sender, recipient, mime, _may_finish, *rest = said
-        return await usual(self, sender, recipient, mime, lambda: True, *rest)
+        return await usual(self, sender, recipient, mime, lambda: True, *rest, following=following)
 
     smtp.Connection.deliver = deliver  # type: ignore[method-assign]
     no_intent()
@@ -62,8 +62,8 @@ def trouble_is_final() -> None:
     """What the relay cannot do is held against the recipient."""
     usual = smtp.Connection.deliver
 
-    async def deliver(self: smtp.Connection, *said: Any) -> smtp.Reply:
-        reply = await usual(self, *said)
+    async def deliver(self: smtp.Connection, *said: Any, **asked: Any) -> smtp.Reply:
+        reply = await usual(self, *said, **asked)
         failed = smtp.Reply(smtp.REFUSED, reply.phase, reply.code, reply.text)
         return failed if reply.result == smtp.RELAY_DOWN else reply
 
