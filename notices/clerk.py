@@ -146,13 +146,14 @@ class Clerk:
         if self._log is not None:
             self._log.begin(one.item.claimed)
 
-    def accepted(self, one: Noted, reply: Reply) -> int:
-        """A relay took this mail: in the run's file now, in the DB soon. Returns the file's number for it."""
+    def accepted(self, one: Noted, reply: Reply) -> None:
+        """A relay took this mail: in the run's file now, in the DB soon."""
         now = elapsed()
         self._gap += PACE_SHARE * (now - self._accepted_at - self._gap)
         self._accepted_at = now
         self._ended.append((one.item, reply))
-        return self._log.take(one.item.claimed, reply.code or 0, reply.text) if self._log is not None else 0
+        if self._log is not None:
+            self._log.take(one.item.claimed, reply.code or 0, reply.text)
 
     async def settle(self, one: Noted, reply: Reply) -> None:
         """Note how this mail went; returns once that is durable."""

@@ -40,6 +40,7 @@ from sqlalchemy import (
 )
 
 from notices.db_clock import db_now, now_sql
+from notices.prepared import run_many
 from notices.state import attempts, chunks, deliveries, mails, notices
 
 LEASE_SECONDS = 60.0
@@ -106,7 +107,7 @@ def claim(
     """
     wanted = {"due": due_until, "since": untried_since, "most": limit, "stopped": list(stopped)}
     # one state at a time: an index then gives them in order, however many wait
-    found = [row for state in WAITING for row in db.execute(_due(), {**wanted, "waiting": state})]
+    found = [row for state in WAITING for row in db.execute(_due(), {**wanted, "waiting": state}).all()]
     rows = sorted(found, key=lambda row: (row.next_try_at, row.delivery_id))[:limit]
     if not rows:
         return []
@@ -149,7 +150,7 @@ def _moved(db: Connection, statement: Update, tries: list[dict[str, Any]], state
 
     One row at a time: for a list of ids, SQLite walks through all that wait.
     """
-    if db.execute(statement, tries).rowcount == len(tries):
+    if run_many(db, statement, tries).rowcount == len(tries):
         return {row["id_"] for row in tries}
     keys, tokens = [(row["id_"], row["epoch_"]) for row in tries], list({row["token_"] for row in tries})
     return set(db.execute(_standing(), {"keys": keys, "tokens": tokens, "wanted": state}).scalars())
@@ -197,7 +198,7 @@ def intend_all(db: Connection, claimed: Sequence[Claimed], lease_seconds: float)
     going = _moved(db, _intent(db.dialect.name, lease_seconds), tries, "SENDING")
     begun = [{"delivery_id": one.delivery_id, "epoch": one.epoch} for one in claimed if one.delivery_id in going]
     if begun:
-        db.execute(_attempt_begun(db.dialect.name), begun)
+        run_many(db, _attempt_begun(db.dialect.name), begun)
     return going
 
 
@@ -223,10 +224,13 @@ def settle(db: Connection, claimed: Claimed, ending: Ending) -> None:
 def settle_all(db: Connection, ended: Sequence[tuple[Try, Ending]]) -> None:
     """Record how tries ended. Anything but an acceptance counts only while this sender still holds the delivery."""
     rows = [_bound(one, ending) for one, ending in ended]
-    db.execute(_attempt_ended(db.dialect.name), rows)
+    run_many(db, _attempt_ended(db.dialect.name), rows)
     for result in dict.fromkeys(ending.result for _, ending in ended):
         same = [row for row, (_, ending) in zip(rows, ended, strict=True) if ending.result == result]
-        db.execute(_ending(db.dialect.name, result), same)
+        if result == "accepted":
+            run_many(db, _ending(db.dialect.name, result), same)
+        else:
+            db.execute(_ending(db.dialect.name, result), same)
 
 
 @cache

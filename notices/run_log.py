@@ -3,17 +3,15 @@
 Intents stand in the DB before a mail may go, many in one transaction; acceptances reach the DB a moment later, many in
 one transaction. Between the two this file knows of each mail whether its body was begun, and whether a relay took it.
 
-A line is written before the body goes, or before the next body goes on any connection: a killed process loses none. The
-disk is told a moment later, by a thread. After a power cut, what does not stand here may be missing: then nothing
-follows from it.
+Lines are written before the next body goes, on whichever connection: a killed process loses none that matters. They are
+not flushed to the disk: what does not stand here after the machine itself stopped proves nothing, and what the DB did
+not know yet, a twentieth of a second at most, may be sent once more.
 """
 
 from __future__ import annotations
 
-import asyncio
 import fcntl
 import os
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,7 +56,7 @@ class Past:
 
 
 class RunLog:
-    """The file of a run that goes on. For one event loop."""
+    """The file of a run that goes on."""
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -66,50 +64,21 @@ class RunLog:
         self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o600)
         fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # held as long as this process lives
         self._lines = [f"{BOOTED} {_boot_id()}\n"]
-        self._noted = self._written = self._flushed = 0
-        self._waiting: list[tuple[int, asyncio.Future[None]]] = []
-        self._loop = asyncio.get_running_loop()
-        self._news = threading.Condition()
-        self._is_over = False
-        self._trouble: OSError | None = None
-        self._thread = threading.Thread(target=self._flush_on, name="run log", daemon=True)
         self._write()
-        self._thread.start()
 
     def begin(self, one: Try) -> None:
         """The body of this mail goes now. Writes all that was noted before, too."""
         self._lines.append(f"{BEGUN} {one.delivery_id} {one.epoch}\n")
         self._write()
 
-    def take(self, one: Try, code: int, text: str) -> int:
-        """A relay took this mail. Returns the number to wait for (``flushed``). Written with the next beginning."""
+    def take(self, one: Try, code: int, text: str) -> None:
+        """A relay took this mail. Written with the next beginning: until then its connection has nothing else open."""
         said = " ".join(text.split())[:TEXT_LENGTH]
         self._lines.append(f"{TAKEN} {one.delivery_id} {one.epoch} {one.message_id} {code} {said}\n")
-        self._noted += 1
-        return self._noted
-
-    def write(self) -> None:
-        """Write what was noted: when nothing else begins."""
-        if self._lines:
-            self._write()
-
-    async def flushed(self, number: int) -> None:
-        """Wait until this acceptance would outlive a power cut. Raises OSError where the disk takes no more."""
-        if self._trouble is not None:
-            raise self._trouble
-        if self._flushed < number:
-            self.write()
-            done: asyncio.Future[None] = self._loop.create_future()
-            self._waiting.append((number, done))
-            self._tell()  # it may have come meanwhile
-            await done
 
     def close(self, *, is_settled: bool) -> None:
         """End the file. is_settled: the DB knows all that stands here, so the file goes."""
-        with self._news:
-            self._is_over = True
-            self._news.notify()
-        self._thread.join()
+        self._write()
         if is_settled:
             self._path.unlink(missing_ok=True)
         os.close(self._file)
@@ -117,40 +86,6 @@ class RunLog:
     def _write(self) -> None:
         os.write(self._file, "".join(self._lines).encode())
         self._lines.clear()
-        if self._written < self._noted:
-            with self._news:
-                self._written = self._noted
-                self._news.notify()
-
-    def _flush_on(self) -> None:
-        """On its thread: tell the disk, again and again, as long as there is something new."""
-        while True:
-            with self._news:
-                while self._written == self._flushed and not self._is_over:
-                    self._news.wait()
-                if self._is_over:
-                    return
-                written = self._written
-            try:
-                os.fdatasync(self._file)
-            except OSError as error:
-                self._trouble = error
-                self._loop.call_soon_threadsafe(self._tell)
-                return
-            self._flushed = written
-            if self._waiting:
-                self._loop.call_soon_threadsafe(self._tell)
-
-    def _tell(self) -> None:
-        """Wake who waits for what is flushed now."""
-        there, self._waiting = self._waiting, []
-        for number, done in there:
-            if self._trouble is not None and not done.done():
-                done.set_exception(self._trouble)
-            elif number > self._flushed:
-                self._waiting.append((number, done))
-            elif not done.done():
-                done.set_result(None)
 
 
 def read(path: Path) -> Past | None:

@@ -10,7 +10,6 @@ import asyncio
 import uuid
 from collections import Counter
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -74,6 +73,7 @@ class _Run:
         self.log = options.journal.begin_run(self.token) if options.journal is not None else None
         self.clerk = Clerk(self.ledger, self.desk, self.pending, options, self.log)
         self.opening = asyncio.Lock()  # connections open one after the other: a relay that is away costs three tries
+        self.is_trusted = False  # the relay took the last mail of which it said anything
         self.asking = asyncio.Lock()  # one question for the truth at a time
         self.counts: Counter[str] = Counter()
         self.halted = asyncio.Event()
@@ -134,9 +134,8 @@ class _Run:
         """Claim and check until nothing due is left; wait for a dead sender's leases rather than leave its work."""
         few = max(self.options.pool, self.options.batch // 2)
         while not self.halted.is_set():
-            found = await self.ledger.commit(self.desk.recover)
+            found, claimed = await self.ledger.commit(lambda db: (self.desk.recover(db), self.desk.claim(db, started)))
             self.counts["recovered"] += sum(found.values())
-            claimed = await self.ledger.commit(lambda db: self.desk.claim(db, started))
             if claimed:
                 for one in claimed:
                     self.options.at_point("claimed", one.delivery_id)
@@ -214,10 +213,18 @@ class _Run:
         try:
             noted = await self.clerk.next()
             while noted is not None:
-                noted = await self._deliver(connection, noted) or await self.clerk.next()
+                noted = await self._through(connection, noted) or await self.clerk.next()
             await connection.quit()
         finally:
             connection.close()
+
+    async def _through(self, connection: Connection, noted: Noted) -> Noted | None:
+        """As ``_deliver``; while no mail has gone through, one connection after the other."""
+        if not connection.is_open and not self.is_trusted:
+            async with self.opening:
+                if not self.is_trusted:
+                    return await self._deliver(connection, noted)
+        return await self._deliver(connection, noted)
 
     async def _deliver(self, connection: Connection, noted: Noted) -> Noted | None:
         """Send one mail. Returns the next one of this connection where its envelope is on its way already."""
@@ -236,22 +243,21 @@ class _Run:
             following = self.clerk.ready()
             return (following.item.claimed.envelope_from, following.item.recipient) if following is not None else None
 
-        async with nullcontext() if connection.is_open else self.opening:
-            if self.halted.is_set() or self.clerk.is_stale(noted):
-                connection.close_if_ahead()
-                await self.clerk.give_back(noted)
-                return None
-            reply = await connection.deliver(
-                one.envelope_from,
-                noted.item.recipient,
-                noted.item.mime,
-                lambda: elapsed() < noted.last_moment,
-                lambda point: self.options.at_point(point, one.delivery_id),
-                may_begin=may_begin,
-                following=next_envelope,
-            )
-            self.options.at_point("replied", one.delivery_id)
-            await self._heard(noted, reply, is_held=is_held)
+        if self.halted.is_set() or self.clerk.is_stale(noted):
+            connection.close_if_ahead()
+            await self.clerk.give_back(noted)
+            return None
+        reply = await connection.deliver(
+            one.envelope_from,
+            noted.item.recipient,
+            noted.item.mime,
+            lambda: elapsed() < noted.last_moment,
+            lambda point: self.options.at_point(point, one.delivery_id),
+            may_begin=may_begin,
+            following=next_envelope,
+        )
+        self.options.at_point("replied", one.delivery_id)
+        await self._heard(noted, reply, is_held=is_held)
         if following is not None and not connection.is_open:
             await self.clerk.give_back(following)
             return None
@@ -259,6 +265,7 @@ class _Run:
 
     async def _heard(self, noted: Noted, reply: Reply, *, is_held: bool) -> None:
         """Note how a mail went: an acceptance soon, whatever else now."""
+        self.is_trusted = reply.result == smtp.ACCEPTED or (self.is_trusted and reply.result != smtp.RELAY_DOWN)
         if is_held:
             await self.clerk.give_back(noted)
         elif reply.result == smtp.ACCEPTED and self.log is not None:

@@ -27,6 +27,7 @@ QUIT_SECONDS = 5.0
 HELO_NAME = "beforehand.localhost"
 OK = 250
 START_INPUT = 354
+MOST_AT_ONCE = 65_536  # bytes that a connection takes without waiting
 CLOSING = 421
 RELAY_CODES = {CLOSING, 454, 530, 534, 535, 538}
 Envelope = tuple[str, str]  # sender and recipient
@@ -112,8 +113,8 @@ class Connection:
         may_begin: Callable[[], bool] = lambda: True,
         following: Callable[[], Envelope | None] = lambda: None,
     ) -> Reply:
-        """Offer one message. ``may_begin`` is asked before the body, ``may_finish`` between it and the final dot: False
-        ends it unsent.
+        """Offer one message. ``may_begin`` is asked before the body, ``may_finish`` before the final dot: False ends it
+        unsent.
 
         following: asked with the dot, where the relay takes several commands at once, for the envelope of the message
         that this connection is given next. It goes out behind the dot, so that a message costs one wait. Only the
@@ -135,12 +136,17 @@ class Connection:
             at_point("go_ahead")
             if not may_begin():
                 return self._left("it was stopped before the body")
-            await wire.send(_stuffed(mime), self._timeouts.command)
+            body = _stuffed(mime)
+            await wire.look()
             at_point("body")
+            if len(body) > MOST_AT_ONCE:  # may take so long that the lease must be looked at before the dot
+                await wire.send(body, self._timeouts.command)
+                await wire.look()
+                body = b""
             if not may_finish():
                 return self._left("the lease ran out before the final dot")
             self._ahead = following() if self._pipelines else None
-            wire.say(b".", *(_commands(self._ahead) if self._ahead is not None else ()))
+            wire.say(b".", *(_commands(self._ahead) if self._ahead is not None else ()), after=body)
             self._phase = "dot"
             at_point("dot")
             reply = await wire.hear(self._timeouts.dot)
