@@ -1,6 +1,6 @@
 """The clerk of a run: notes what will go and how it went, many mails in a transaction, and never keeps a relay waiting.
 
-Intents are noted ahead of the connections, as many as go in a tenth of a second: whoever switches something off is
+Intents are noted ahead of the connections, as many as go in a fifth of a second: whoever switches something off is
 heard before a mail that waits. One that waited for a second, or since an address was found dead, is taken back and
 asked again. What a relay took stands in the run's own file at once (notices.run_log), and in the DB soon.
 """
@@ -21,10 +21,11 @@ from notices.permission import Refusal
 from notices.run_log import RunLog
 from notices.smtp import Reply
 
-MOST_AHEAD = 64
-AHEAD_SECONDS = 0.1
+MOST_AHEAD = 128
+AHEAD_SECONDS = 0.2
 STALE_SECONDS = 1.0
-SETTLE_SECONDS = 0.05
+SETTLE_SECONDS = 0.1
+FIRST_GAP, LEAST_GAP = 0.05, 1e-4
 PACE_SHARE = 0.25  # what the newest acceptance counts in the pace
 
 
@@ -60,7 +61,11 @@ class Clerk:
         self._ended: list[tuple[Checked, Reply]] = []
         self._changed = asyncio.Event()
         self._is_over = False
-        self._gap, self._accepted_at = 1.0, elapsed()  # seconds from one acceptance to the next
+        self._gap, self._accepted_at = FIRST_GAP, elapsed()  # seconds from one acceptance to the next
+
+    def mails_in(self, seconds: float) -> int:
+        """How many mails go in so many seconds, by the pace of the last ones."""
+        return int(seconds / max(self._gap, LEAST_GAP))
 
     async def note_on(self, still_good: Callable[[Checked], Awaitable[Checked | None]], told: Told) -> None:
         """Note intents ahead until no more mails wait. still_good: the mail checked again if need be, or None."""
@@ -170,8 +175,7 @@ class Clerk:
         return False
 
     def _ahead(self) -> int:
-        """How many mails go in a tenth of a second, by the pace of the last ones."""
-        return min(MOST_AHEAD, int(AHEAD_SECONDS / max(self._gap, AHEAD_SECONDS / MOST_AHEAD)))
+        return min(MOST_AHEAD, self.mails_in(AHEAD_SECONDS))
 
     def _wanted(self) -> int:
         return max(len(self._waiters), self._ahead() - len(self._noted))

@@ -51,13 +51,12 @@ class Desk:
     is_troubled: bool = True  # the relay, as far as this run knows
     seen: object | None = None  # what ``unchanged`` was when that was known
 
-    def claim(self, db: Db, started: datetime) -> list[Claimed]:
+    def claim(self, db: Db, started: datetime, most: int) -> list[Claimed]:
         """Take what is due, but for what is switched off."""
         stopped = history.stopped_kinds(db)
         if "*" in stopped:
             return []
-        lease, batch = self.options.lease_seconds, self.options.batch
-        return outbox.claim(db, self.token, self.clock.until, started, batch, lease, stopped)
+        return outbox.claim(db, self.token, self.clock.until, started, most, self.options.lease_seconds, stopped)
 
     def verdicts(self, db: Db, claimed: Mapping[Claimed, str], untrue: Mapping[str, str]) -> dict[str, Refusal]:
         """Those that may not go, by delivery id. ``claimed``: each with the address it goes to."""

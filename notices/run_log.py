@@ -5,7 +5,7 @@ one transaction. Between the two this file knows of each mail whether its body w
 
 Lines are written before the next body goes, on whichever connection: a killed process loses none that matters. They are
 not flushed to the disk: what does not stand here after the machine itself stopped proves nothing, and what the DB did
-not know yet, a twentieth of a second at most, may be sent once more.
+not know yet, a tenth of a second's mails, may be sent once more.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -62,7 +63,8 @@ class RunLog:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._path = path
         self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o600)
-        fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # held as long as this process lives
+        with suppress(OSError):  # a file system without locks: the file is then left alone for ever
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # held as long as this process lives
         self._lines = [f"{BOOTED} {_boot_id()}\n"]
         self._write()
 

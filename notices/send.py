@@ -12,8 +12,10 @@ from collections import Counter
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
+from sqlalchemy import Connection as Db
 from sqlalchemy import Engine
 
 from notices import breaker, history, outbox, smtp
@@ -32,6 +34,8 @@ from settings import Relay
 __all__ = ["Clock", "Options", "Report", "Truth", "send_due"]
 
 POLL_SECONDS = 0.5
+CLAIM_SECONDS = 0.2  # so many are claimed as go in this time: a claim keeps replies waiting
+CLAIMS_A_CONNECTION = 4  # and at least so many
 Truth = Callable[[Sequence[str]], Mapping[str, str]]
 
 
@@ -132,21 +136,26 @@ class _Run:
 
     async def _produce(self, started: datetime) -> None:
         """Claim and check until nothing due is left; wait for a dead sender's leases rather than leave its work."""
-        few = max(self.options.pool, self.options.batch // 2)
         while not self.halted.is_set():
-            found, claimed = await self.ledger.commit(lambda db: (self.desk.recover(db), self.desk.claim(db, started)))
+            most = min(
+                self.options.batch, max(self.clerk.mails_in(CLAIM_SECONDS), CLAIMS_A_CONNECTION * self.options.pool)
+            )
+            found, claimed = await self.ledger.commit(partial(self._claim, started, most))
             self.counts["recovered"] += sum(found.values())
             if claimed:
                 for one in claimed:
                     self.options.at_point("claimed", one.delivery_id)
                 self.pending.put(await self._checked(claimed))
-                await self.pending.room(few)
+                await self.pending.room(max(self.options.pool, most // 2))
             elif self.pending.is_busy:
                 await self.pending.settled()
             elif not await self._others_hold(started):
                 return
             else:
                 await asyncio.sleep(POLL_SECONDS)
+
+    def _claim(self, started: datetime, most: int, db: Db) -> tuple[dict[str, int], list[Claimed]]:
+        return self.desk.recover(db), self.desk.claim(db, started, most)
 
     async def _others_hold(self, started: datetime) -> bool:
         """Whether another sender holds deliveries: alive, it will finish them; dead, its leases run out soon."""

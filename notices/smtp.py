@@ -194,6 +194,7 @@ class Connection:
     async def _opened(self) -> Wire:
         if self._wire is not None and self._wire.is_open:
             return self._wire
+        self.close()  # what went ahead on the last connection did not go on the next
         relay = self._relay
         context = self._tls_context
         if context is None and relay.ca_file is not None:

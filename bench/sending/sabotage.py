@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Connection as Db
 
 from notices import breaker, outbox, smtp
 from notices.outbox import Claimed
+from notices.run_log import RunLog, Try
 
 
 def no_intent() -> None:
@@ -23,6 +25,21 @@ def no_intent() -> None:
 def lost_is_forgotten() -> None:
     """What a dead sender had on its way counts as never sent."""
     outbox._one_more_uncertain = lambda: {"state": "READY", "uncertain": 0}  # noqa: SLF001
+
+
+def acceptances_wait_for_the_db() -> None:
+    """What a relay took is noted in the DB alone, a moment later."""
+    RunLog.take = lambda *_: None  # type: ignore[method-assign]
+
+
+def beginnings_are_not_noted() -> None:
+    """What is on its way when a sender dies looks as if it had never been begun."""
+    usual = RunLog.begin
+
+    def begin(self: RunLog, one: Try) -> None:
+        usual(self, replace(one, epoch=0))  # type: ignore[type-var]
+
+    RunLog.begin = begin  # type: ignore[method-assign]
 
 
 def lease_ignored() -> None:
@@ -77,13 +94,14 @@ def nothing() -> None:
 BREAKS: dict[str, Callable[[], None]] = {
     function.__name__: function
     for function in (
-        no_intent, lost_is_forgotten, lease_ignored, dot_means_yes, silence_means_no, cancelled_stays_open,
-        breaker_never_opens, trouble_is_final,
+        no_intent, lost_is_forgotten, acceptances_wait_for_the_db, beginnings_are_not_noted, lease_ignored,
+        dot_means_yes, silence_means_no, cancelled_stays_open, breaker_never_opens, trouble_is_final,
     )
 }  # fmt: skip
 _WHERE = {
     (outbox, "intend_all"), (outbox, "_one_more_uncertain"), (smtp, "_judge"), (smtp, "_broken"),
-    (smtp.Connection, "deliver"), (smtp.Connection, "close"), (breaker, "OPENS_AFTER"),
+    (RunLog, "take"), (RunLog, "begin"), (smtp.Connection, "deliver"), (smtp.Connection, "close"),
+    (breaker, "OPENS_AFTER"),
 }  # fmt: skip
 
 
