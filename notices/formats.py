@@ -7,7 +7,7 @@ import unicodedata
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import cache, lru_cache
-from typing import Any
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from babel import Locale
@@ -18,6 +18,8 @@ MAX_NAME = 80
 KEPT = 8192  # formatted values of a kind
 CURRENCY_SIGN = "¤"  # where a pattern has the currency
 COMMON_ERA = "ค.ศ."
+WHOLE = frozenset({"vi"})  # "Th 6, 6 thg 3" is a riddle: weekdays are numbers there, too
+NAMED_ZONES = frozenset({"id"})  # zones go by names of their own, the same all year
 _INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}  # controls, direction marks, line separators
 # Links, and between = and ? or ? and =: the marks of an encoded word in a header, which may share a sign (=?=).
 _LIVE = re.compile(r"(?i)://|www\.|(?<==)(?=\?)|(?<=\?)(?==)")
@@ -125,7 +127,8 @@ def _date(locale: Locale, day: date, skeleton: str) -> str:
 def _moment(locale: Locale, zone: str, moment: datetime) -> str:
     whole = moment.replace(second=0, microsecond=0)
     said = format_datetime(whole, "medium", tzinfo=ZoneInfo(zone), locale=locale)
-    said = re.sub(r"([:.]\d\d)[:.]00(?=\D|$)", r"\1", str(said))  # seconds say nothing here
+    said = _whole_words(locale, str(said))
+    said = re.sub(r"([:.]\d\d)[:.]00(?=\D|$)", r"\1", said)  # seconds say nothing here
     if locale.language == "th":  # Thais count other years; which are meant is said
         said = re.sub(r"(\d{4})", f"{COMMON_ERA} \\1", said, count=1)
     comma = "，" if locale.language == "zh" else ", "
@@ -142,12 +145,19 @@ def _money_pattern(locale: Locale) -> NumberPattern:
 def _pattern(locale: Locale, skeleton: str) -> str:
     """The locale's pattern for a skeleton of fields; finding it is slow, and the same for every message."""
     patterns = locale.datetime_skeletons
-    return str(patterns[skeleton if skeleton in patterns else match_skeleton(skeleton, patterns)])
+    found = str(patterns[skeleton if skeleton in patterns else match_skeleton(skeleton, patterns)])
+    return re.sub(r"E+", "EEEE", found.replace("MMM", "MMMM")) if locale.language in WHOLE else found
+
+
+def _whole_words(locale: Locale, said: str) -> str:
+    """A moment with its month in whole words: the library has a pattern for that with the weekday only."""
+    return said.replace("thg ", "tháng ") if locale.language in WHOLE else said
 
 
 @cache
 def _zone_name(locale: Locale, zone: str) -> str:
-    return str(get_timezone_name(ZoneInfo(zone), width="long", zone_variant="generic", locale=locale))
+    variant: Literal["standard", "generic"] = "standard" if locale.language in NAMED_ZONES else "generic"
+    return str(get_timezone_name(ZoneInfo(zone), width="long", zone_variant=variant, locale=locale))
 
 
 def _aware(value: str) -> datetime:

@@ -307,8 +307,8 @@ def end_notice(db: Connection, claimed: Claimed, state: str, reason: str) -> boo
 def take_back(db: Connection, noted: Sequence[Try]) -> None:
     """SENDING to LEASED: intents of mails whose bodies were never begun. Nothing is left of such a try."""
     rows = [{"id_": one.delivery_id, "epoch_": one.epoch, "token_": one.token} for one in noted]
-    if rows:
-        back = _moved(db, _taken_back(db.dialect.name), rows, "LEASED")
+    back = _moved(db, _taken_back(db.dialect.name), rows, "LEASED") if rows else set()
+    if back:
         db.execute(_attempt_forgotten(), [row for row in rows if row["id_"] in back])
 
 

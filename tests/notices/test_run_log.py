@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,22 @@ async def test_what_was_taken_is_accepted_and_what_never_began_is_sent_as_if_not
         await send(state, relay, journal)
     assert list((tmp_path / "sent.runs").iterdir()) == [], "files of runs that are over, and known, go"
     assert log.accepted == []
+
+
+def test_an_intent_is_taken_back_as_if_it_had_never_been_noted_by_who_still_holds_it(state: Engine) -> None:
+    plan(state, 3)
+    with writing(state) as db:
+        mine = outbox.claim(db, "me", NOW, read_clock(db), 2, 60.0)
+        others = outbox.claim(db, "other", NOW, read_clock(db), 1, 60.0)
+        assert len(outbox.intend_all(db, [*mine, *others], 60.0)) == 3
+        stolen = [replace(one, token="me") for one in others]
+        outbox.take_back(db, stolen)
+        assert dict(outbox.states(db)) == {"SENDING": 3}
+        outbox.take_back(db, [*mine, *stolen])
+        assert dict(outbox.states(db)) == {"LEASED": 2, "SENDING": 1}
+        assert db.execute(select(attempts.c.delivery_id)).scalars().all() == [others[0].delivery_id]
+        assert len(outbox.intend_all(db, mine, 60.0)) == 2, "it may be noted again"
+        assert set(db.execute(select(deliveries.c.tries)).scalars()) == {1}
 
 
 async def test_after_the_machine_itself_stopped_what_does_not_stand_there_proves_nothing(
