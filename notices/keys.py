@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import hmac
 import os
 from functools import cached_property
@@ -68,7 +67,7 @@ class Keys:
         key = self._hash_keys.get(purpose)
         if key is None:
             key = self._hash_keys[purpose] = self._derive(purpose)
-        return hmac.new(key, SEPARATOR.join(parts).encode(), hashlib.sha256).hexdigest()
+        return hmac.digest(key, SEPARATOR.join(parts).encode(), "sha256").hex()
 
     def share(self, purpose: str, *parts: str) -> float:
         """The same hash as a number in [0, 1): where a person stands in a permanent draw."""
