@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from notices import outbox
@@ -40,7 +41,6 @@ class Noted:
     noted_at: float
     last_moment: float
     suppressions: int
-    is_begun: bool = False
 
 
 @dataclass(slots=True)
@@ -59,7 +59,7 @@ class Clerk:
         self._noted: deque[Noted] = deque()
         self._waiters: deque[asyncio.Future[Noted | None]] = deque()
         self._ended: list[tuple[Checked, Reply]] = []
-        self._changed = asyncio.Event()
+        self._changed, self._idle = asyncio.Event(), asyncio.Event()
         self._is_over = False
         self._gap, self._accepted_at = FIRST_GAP, elapsed()  # seconds from one acceptance to the next
 
@@ -86,16 +86,19 @@ class Clerk:
         self.end()
 
     async def settle_on(self, told: Told) -> None:
-        """Note acceptances, many in a transaction, until the end."""
+        """Note acceptances, many in a transaction, until the end: soon, and at once where nothing else is to do."""
         self._told = told
         while not self._is_over:
-            await asyncio.sleep(SETTLE_SECONDS)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._idle.wait(), SETTLE_SECONDS)
+            self._idle.clear()
             await self._commit([])
 
     def end(self) -> None:
         """No more mails: connections that wait for one hear it."""
         self._is_over = True
         self._changed.set()
+        self._idle.set()
         while self._waiters:
             _hand(self._waiters.popleft(), None)
 
@@ -116,6 +119,7 @@ class Clerk:
                 waiter: asyncio.Future[Noted | None] = asyncio.get_running_loop().create_future()
                 self._waiters.append(waiter)
                 self._changed.set()
+                self._idle.set()
                 return await waiter
             one = self._taken()
             if not self.is_stale(one):
@@ -147,7 +151,6 @@ class Clerk:
 
     def begin(self, one: Noted) -> None:
         """The body of this mail goes now."""
-        one.is_begun = True
         if self._log is not None:
             self._log.begin(one.item.claimed)
 

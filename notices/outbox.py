@@ -16,7 +16,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from typing import Any, Protocol
+from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
@@ -41,23 +41,13 @@ from sqlalchemy import (
 
 from notices.db_clock import db_now, now_sql
 from notices.prepared import run_many
+from notices.run_log import Try
 from notices.state import attempts, chunks, deliveries, mails, notices
 
 LEASE_SECONDS = 60.0
 MAX_UNCERTAIN = 2
 REPLY_LENGTH = 500
 WAITING = ("READY", "UNCERTAIN")
-
-
-class Try(Protocol):
-    """One try of one delivery, by the sender that holds the token."""
-
-    @property
-    def delivery_id(self) -> str: ...
-    @property
-    def epoch(self) -> int: ...
-    @property
-    def token(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)

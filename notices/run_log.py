@@ -24,12 +24,14 @@ TEXT_LENGTH = 200
 
 
 class Try(Protocol):
-    """One try of one delivery."""
+    """One try of one delivery, by the sender that holds the token."""
 
     @property
     def delivery_id(self) -> str: ...
     @property
     def epoch(self) -> int: ...
+    @property
+    def token(self) -> str: ...
     @property
     def message_id(self) -> str: ...
 
@@ -66,6 +68,7 @@ class RunLog:
         with suppress(OSError):  # a file system without locks: the file is then left alone for ever
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # held as long as this process lives
         self._lines = [f"{BOOTED} {_boot_id()}\n"]
+        self._rest = b""  # of a line that the disk did not take whole
         self._write()
 
     def begin(self, one: Try) -> None:
@@ -86,8 +89,11 @@ class RunLog:
         os.close(self._file)
 
     def _write(self) -> None:
-        os.write(self._file, "".join(self._lines).encode())
+        """Raises OSError where the disk is full: what is missing then comes first the next time."""
+        self._rest += "".join(self._lines).encode()
         self._lines.clear()
+        while self._rest:
+            self._rest = self._rest[os.write(self._file, self._rest) :]
 
 
 def read(path: Path) -> Past | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -147,3 +149,25 @@ def test_a_torn_last_line_and_lines_of_another_kind_say_nothing(tmp_path: Path) 
     assert [*past.taken] == [("x1", 1)]
     assert past.is_whole
     assert run_log.read(tmp_path / "none") is None
+
+
+def test_a_full_disk_stops_what_would_begin_and_tears_no_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, took = tmp_path / "run", os.write
+    first, second = (Claimed(f"x{n}", "n", "<m@x>", "p", "k", n, "t", 0, NOW, NOW, "a@x", b"", b"") for n in (1, 2))
+    log = RunLog(path)
+    log.take(first, 250, "ok")
+
+    def full(file: int, data: bytes) -> int:
+        if len(data) < 20:
+            raise OSError(errno.ENOSPC, "no space left")
+        return took(file, data[:5])
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "write", full)
+        with pytest.raises(OSError, match="no space"):
+            log.begin(first)
+    log.begin(second)
+    log.close(is_settled=False)
+    past = run_log.read(path)
+    assert past is not None
+    assert (set(past.taken), past.begun) == ({("x1", 1)}, {("x1", 1), ("x2", 2)})
