@@ -24,7 +24,7 @@ from notices.decision import STAGES
 from notices.keys import Keys
 from notices.open_cases import OpenCase
 from notices.policy import Policy
-from notices.state import deliveries, notices, runs, tellings
+from notices.state import deliveries, mails, notices, runs, tellings
 
 SHOWN = 5
 
@@ -58,8 +58,10 @@ def chosen(db: Connection, notice: str | None, day: date | None) -> list[Mapping
         raise NoticeUnknown(
             "say which: --notice ID, or --day YYYY-MM-DD for all notices of a day. Nothing was rebuilt."
         )
-    joined = notices.outerjoin(deliveries, deliveries.c.notice_id == notices.c.notice_id)
-    query = select(notices, deliveries.c.sealed_mime).select_from(joined).order_by(notices.c.notice_id)
+    joined = notices.outerjoin(deliveries, deliveries.c.notice_id == notices.c.notice_id).outerjoin(
+        mails, mails.c.delivery_id == deliveries.c.delivery_id
+    )
+    query = select(notices, mails.c.sealed_mime).select_from(joined).order_by(notices.c.notice_id)
     if notice:
         found = (
             db.execute(query.where(notices.c.notice_id.startswith(notice, autoescape=True)).limit(2)).mappings().all()

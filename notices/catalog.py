@@ -38,7 +38,8 @@ class Catalog:
 
         Raises MissingTranslation where the key, its plural form or a fact for a hole is not there.
         """
-        pattern = self._pattern(key, facts)
+        found = self.sentences.get(key)
+        pattern = found if isinstance(found, str) else self._form(key, found, facts)
         if "{" not in pattern:  # most have no hole
             return pattern
         try:
@@ -57,10 +58,8 @@ class Catalog:
     def _holes(self) -> dict[str, frozenset[str]]:
         return {key: frozenset(_HOLE.findall("".join(_forms(found)))) for key, found in self.sentences.items()}
 
-    def _pattern(self, key: str, facts: dict[str, object]) -> str:
-        found = self.sentences.get(key)
-        if isinstance(found, str):
-            return found
+    def _form(self, key: str, found: dict[str, str] | None, facts: dict[str, object]) -> str:
+        """The form of a plural that these facts call for."""
         if found is None:
             raise MissingTranslation(self.name, key)
         count = facts.get(found["by"])

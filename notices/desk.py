@@ -51,13 +51,12 @@ class Desk:
     is_troubled: bool = True  # the relay, as far as this run knows
     seen: object | None = None  # what ``unchanged`` was when that was known
 
-    def claim(self, db: Db, started: datetime) -> list[Claimed]:
+    def claim(self, db: Db, started: datetime, most: int) -> list[Claimed]:
         """Take what is due, but for what is switched off."""
         stopped = history.stopped_kinds(db)
         if "*" in stopped:
             return []
-        lease, batch = self.options.lease_seconds, self.options.batch
-        return outbox.claim(db, self.token, self.clock.until, started, batch, lease, stopped)
+        return outbox.claim(db, self.token, self.clock.until, started, most, self.options.lease_seconds, stopped)
 
     def verdicts(self, db: Db, claimed: Mapping[Claimed, str], untrue: Mapping[str, str]) -> dict[str, Refusal]:
         """Those that may not go, by delivery id. ``claimed``: each with the address it goes to."""
@@ -67,6 +66,29 @@ class Desk:
             taken = journal.taken_before(db, [one.message_id for one in claimed])
             found |= {one.delivery_id: KNOWN_TO_JOURNAL for one in claimed if one.message_id in taken}
         return found
+
+    def recover(self, db: Db) -> dict[str, int]:
+        """Take back what dead senders held, by what their files say. Returns counts: accepted, uncertain, returned.
+
+        What a relay took is accepted. What was never begun waits again. The rest may have been accepted.
+        """
+        journal = self.options.journal
+        taken, unbegun = [], []
+        for row in outbox.left_open(db) if journal is not None else ():
+            past = journal.past_of(row.token) if journal is not None else None
+            if past is None:
+                continue
+            found = past.taken.get((row.delivery_id, row.epoch))
+            if found is not None:
+                ending = Ending(smtp.ACCEPTED, "done", found.code, found.text, self.clock.now, self.relay_name)
+                taken.append((row, ending))
+            elif past.never_began(row):
+                unbegun.append(row)
+        if journal is not None and taken:
+            journal.note(db, [row.message_id for row, _ in taken])
+            outbox.settle_all(db, taken)
+        outbox.take_back(db, unbegun)
+        return {"accepted": len(taken), **outbox.expire_leases(db)}
 
     def turn(self, db: Db, turns: list[Turn]) -> list[tuple[bool, Refusal | None]]:
         """Note how mails went, then ask every permission of the next ones and note their intents.

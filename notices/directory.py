@@ -74,7 +74,7 @@ def find(db: Connection, keys: Keys, person_ids: Iterable[str]) -> dict[str, Ent
     """The entries of these people, by id; an unknown id is simply absent."""
     found: dict[str, Entry] = {}
     for chunk in chunks(dict.fromkeys(person_ids)):
-        for row in db.execute(_THESE, {"ids": chunk}):
+        for row in db.execute(_THESE, {"ids": chunk}).all():
             known = json.loads(keys.unseal(row.sealed))
             found[row.person_id] = Entry(person_id=row.person_id, role=row.role, **known)
     return found

@@ -5,19 +5,29 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from functools import cache, lru_cache
-from typing import Any
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from babel import Locale
-from babel.dates import format_date, format_datetime, get_timezone_name, match_skeleton
-from babel.numbers import NumberPattern, format_decimal, format_percent, get_currency_symbol, parse_pattern
+from babel.dates import format_date, format_time, get_datetime_format, get_timezone_name, match_skeleton
+from babel.numbers import (
+    NumberPattern,
+    format_decimal,
+    format_percent,
+    get_currency_symbol,
+    get_group_symbol,
+    parse_pattern,
+)
 
 MAX_NAME = 80
 KEPT = 8192  # formatted values of a kind
 CURRENCY_SIGN = "¤"  # where a pattern has the currency
+THOUSANDS = (3, 3)  # how a language groups digits
 COMMON_ERA = "ค.ศ."
+WHOLE = frozenset({"vi"})  # "Th 6, 6 thg 3" is a riddle: weekdays are numbers there, too
+NAMED_ZONES = frozenset({"id"})  # zones go by names of their own, the same all year
 _INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}  # controls, direction marks, line separators
 # Links, and between = and ? or ? and =: the marks of an encoded word in a header, which may share a sign (=?=).
 _LIVE = re.compile(r"(?i)://|www\.|(?<==)(?=\?)|(?<=\?)(?==)")
@@ -46,7 +56,7 @@ class Formats:
         return _number(self.locale, round(float(value), 1))
 
     def percent(self, share: float) -> str:
-        return _percent(self.locale, round(share, 4))
+        return _percent(self.locale, round(round(100 * round(share, 4), 6)))  # as a decimal, not as a float, is rounded
 
     def money(self, value: float, currency: str | None) -> str:
         """Whole units: what is at risk is an estimate."""
@@ -105,15 +115,20 @@ def _number(locale: Locale, shown: float) -> Number:
 
 
 @lru_cache(KEPT)
-def _percent(locale: Locale, share: float) -> str:
-    return str(format_percent(share, "0%", locale=locale))
+def _percent(locale: Locale, whole: int) -> str:
+    return str(format_percent(whole / 100, "0%", locale=locale))
 
 
 @lru_cache(KEPT)
 def _money(locale: Locale, whole: int, currency: str) -> str:
-    # as format_currency does it, but that one looks up the currency's name in the plural for every amount
-    amount = format_decimal(whole, _money_pattern(locale), locale=locale)
-    return str(amount).replace(CURRENCY_SIGN, get_currency_symbol(currency, locale))
+    # as format_currency does it, but that one looks up the currency's name in the plural for every amount, and amounts
+    # are the one value of which nearly every mail has its own
+    pattern = _money_pattern(locale)
+    if pattern.grouping != THOUSANDS or whole < 0:
+        amount = str(format_decimal(whole, pattern, locale=locale))
+    else:
+        amount = f"{whole:,}".replace(",", _group_symbol(locale)).join((pattern.prefix[0], pattern.suffix[0]))
+    return amount.replace(CURRENCY_SIGN, get_currency_symbol(currency, locale))
 
 
 @lru_cache(KEPT)
@@ -123,13 +138,31 @@ def _date(locale: Locale, day: date, skeleton: str) -> str:
 
 @lru_cache(KEPT)
 def _moment(locale: Locale, zone: str, moment: datetime) -> str:
-    whole = moment.replace(second=0, microsecond=0)
-    said = format_datetime(whole, "medium", tzinfo=ZoneInfo(zone), locale=locale)
-    said = re.sub(r"([:.]\d\d)[:.]00(?=\D|$)", r"\1", str(said))  # seconds say nothing here
-    if locale.language == "th":  # Thais count other years; which are meant is said
-        said = re.sub(r"(\d{4})", f"{COMMON_ERA} \\1", said, count=1)
+    # as format_datetime does it; a day has few minutes and a year few days, and each is said but once
+    local = moment.astimezone(ZoneInfo(zone))
+    pattern = str(get_datetime_format("medium", locale=locale)).replace("'", "")
+    said = pattern.format(_clock(locale, local.hour, local.minute), _calendar_day(locale, local.date()))
     comma = "，" if locale.language == "zh" else ", "
     return f"{said}{comma}{_zone_name(locale, zone)}"
+
+
+@lru_cache(KEPT)
+def _clock(locale: Locale, hour: int, minute: int) -> str:
+    said = str(format_time(time(hour, minute), "medium", locale=locale))
+    return re.sub(r"([:.]\d\d)[:.]00(?=\D|$)", r"\1", said)  # seconds say nothing here
+
+
+@lru_cache(KEPT)
+def _calendar_day(locale: Locale, day: date) -> str:
+    said = _whole_words(locale, str(format_date(day, "medium", locale=locale)))
+    if locale.language == "th":  # Thais count other years; which are meant is said
+        return re.sub(r"(\d{4})", f"{COMMON_ERA} \\1", said, count=1)
+    return said
+
+
+@cache
+def _group_symbol(locale: Locale) -> str:
+    return str(get_group_symbol(locale))
 
 
 @cache
@@ -142,12 +175,19 @@ def _money_pattern(locale: Locale) -> NumberPattern:
 def _pattern(locale: Locale, skeleton: str) -> str:
     """The locale's pattern for a skeleton of fields; finding it is slow, and the same for every message."""
     patterns = locale.datetime_skeletons
-    return str(patterns[skeleton if skeleton in patterns else match_skeleton(skeleton, patterns)])
+    found = str(patterns[skeleton if skeleton in patterns else match_skeleton(skeleton, patterns)])
+    return re.sub(r"E+", "EEEE", found.replace("MMM", "MMMM")) if locale.language in WHOLE else found
+
+
+def _whole_words(locale: Locale, said: str) -> str:
+    """A day with its year, its month in whole words: the library has such a pattern for days without it only."""
+    return said.replace("thg ", "tháng ") if locale.language in WHOLE else said
 
 
 @cache
 def _zone_name(locale: Locale, zone: str) -> str:
-    return str(get_timezone_name(ZoneInfo(zone), width="long", zone_variant="generic", locale=locale))
+    variant: Literal["standard", "generic"] = "standard" if locale.language in NAMED_ZONES else "generic"
+    return str(get_timezone_name(ZoneInfo(zone), width="long", zone_variant=variant, locale=locale))
 
 
 def _aware(value: str) -> datetime:

@@ -3,6 +3,8 @@
 One line a mail, the local part of its Message-ID: a keyed hash that names nobody. The DB knows how much of the file it
 has seen; where the file is longer, the DB was restored, and what it forgot is noted in ``sent_before`` and never sent.
 A Message-ID hangs on what is told to whom (notices.plan), so it is the same when a day is planned anew.
+
+Beside it stands one file for each run that goes on or was killed (notices.run_log).
 """
 
 from __future__ import annotations
@@ -13,8 +15,10 @@ from pathlib import Path
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
+from notices import run_log
 from notices.db_clock import read_clock
-from notices.state import chunks, journals, sent_before
+from notices.run_log import Past, RunLog
+from notices.state import chunks, deliveries, journals, sent_before
 
 _LONGER = (
     update(journals)
@@ -29,6 +33,7 @@ class Journal:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._name = path.name
+        self._runs = path.with_suffix(".runs")
 
     def note(self, db: Connection, message_ids: Iterable[str]) -> None:
         """Append, before the transaction that records the acceptances ends; it also records how long the file is now.
@@ -62,6 +67,33 @@ class Journal:
         self._seen(db, length)
         return found
 
+    def begin_run(self, token: str) -> RunLog:
+        """The file of a run, by its lease token."""
+        return RunLog(self._runs / token)
+
+    def past_of(self, token: str) -> Past | None:
+        """What the run of this token left behind; None where there is no file."""
+        return run_log.read(self._runs / token)
+
+    def leftovers(self, db: Connection) -> list[Path]:
+        """Files of runs that are over and of which the DB holds nothing open: their acceptances are noted here.
+
+        Who calls this deletes them once the transaction has ended. A DB that was restored knows nothing of such a run.
+        """
+        done = []
+        for path in sorted(self._runs.glob("*")):
+            held = select(deliveries.c.delivery_id).where(deliveries.c.lease_token == path.name).limit(1)
+            if path.stat().st_size == 0 or not run_log.is_over(path) or db.execute(held).first() is not None:
+                continue
+            past = run_log.read(path)
+            taken = [one.message_id for one in past.taken.values()] if past else []
+            unknown = [one for chunk in chunks(taken) for one in _unknown(db, chunk)]
+            self.note(db, unknown)
+            for chunk in chunks(key_of(one) for one in unknown):
+                self._forgotten(db, chunk)
+            done.append(path)
+        return done
+
     def _forgotten(self, db: Connection, keys: list[str]) -> int:
         noted = set(db.execute(select(sent_before.c.message_key).where(sent_before.c.message_key.in_(keys))).scalars())
         new = [key for key in keys if key not in noted]
@@ -80,6 +112,14 @@ class Journal:
 
     def _seen(self, db: Connection, length: int) -> None:
         db.execute(_LONGER, {"name_": self._name, "length": length})
+
+
+def _unknown(db: Connection, message_ids: list[str]) -> list[str]:
+    """Those that this DB does not have as accepted."""
+    taken = deliveries.c.state.in_(["ACCEPTED", "BOUNCED", "COMPLAINED"])
+    query = select(deliveries.c.message_id).where(deliveries.c.message_id.in_(message_ids), taken)
+    known = set(db.execute(query).scalars())
+    return [one for one in message_ids if one not in known]
 
 
 def key_of(message_id: str) -> str:

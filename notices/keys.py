@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import hmac
+import os
 from functools import cached_property
 
+from cryptography.exceptions import InvalidTag
 from cryptography.fernet import Fernet, InvalidToken
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 KEY_BYTES = 32
+NONCE_BYTES = 12
+VERSION = b"\x01"  # AES-256-GCM, after it the nonce; what earlier releases sealed is Fernet, and begins with a letter
 SEPARATOR = "\x1f"  # cannot occur in an id; without one, ("ab", "c") and ("a", "bc") would be the same
 
 
@@ -29,6 +33,10 @@ class Keys:
         return "Keys(...)"
 
     @cached_property
+    def _cipher(self) -> AESGCM:
+        return AESGCM(self._derive("seal/1"))
+
+    @cached_property
     def _fernet(self) -> Fernet:
         return Fernet(base64.urlsafe_b64encode(self._derive("seal")))
 
@@ -38,13 +46,17 @@ class Keys:
 
     def seal(self, plain: bytes) -> bytes:
         """Encrypt and authenticate."""
-        return self._fernet.encrypt(plain)
+        nonce = os.urandom(NONCE_BYTES)
+        return VERSION + nonce + self._cipher.encrypt(nonce, plain, VERSION)
 
     def unseal(self, sealed: bytes) -> bytes:
-        """The plain bytes. Raises SealBroken under another secret."""
+        """The plain bytes, also of what an earlier release sealed. Raises SealBroken under another secret."""
         try:
-            return self._fernet.decrypt(sealed)
-        except InvalidToken as error:
+            if sealed[:1] != VERSION:
+                return self._fernet.decrypt(sealed)
+            start = 1 + NONCE_BYTES
+            return self._cipher.decrypt(sealed[1:start], sealed[start:], VERSION)
+        except (InvalidTag, InvalidToken, ValueError) as error:  # ValueError: cut short
             raise SealBroken(
                 "a sealed value cannot be opened: BEFOREHAND_SECRET (or secret.key) is not the one it was written "
                 "under. Nothing was sent. Restore the old secret, or ingest people again under the new one."
@@ -55,7 +67,7 @@ class Keys:
         key = self._hash_keys.get(purpose)
         if key is None:
             key = self._hash_keys[purpose] = self._derive(purpose)
-        return hmac.new(key, SEPARATOR.join(parts).encode(), hashlib.sha256).hexdigest()
+        return hmac.digest(key, SEPARATOR.join(parts).encode(), "sha256").hex()
 
     def share(self, purpose: str, *parts: str) -> float:
         """The same hash as a number in [0, 1): where a person stands in a permanent draw."""

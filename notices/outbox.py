@@ -1,7 +1,8 @@
 """All SQL of deliveries and attempts: the state machine of sending.
 
 READY --claim(lease, epoch)--> LEASED --intent--> SENDING --250--> ACCEPTED
-LEASED and the lease ran out: READY. SENDING and failed before the final dot, or 4xx: READY, later.
+LEASED and the lease ran out: READY. SENDING and failed before the final dot, or 4xx: READY, later. SENDING and surely
+not begun: LEASED again, as if the intent had never been noted.
 SENDING and the end is not known (dot sent and no reply, or the lease ran out): UNCERTAIN, one more try with the same
 Message-ID, then PARKED. 5xx for the recipient: FAILED. The notice's end before sending: CANCELLED.
 
@@ -20,6 +21,7 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Delete,
     Insert,
     Row,
     Select,
@@ -27,6 +29,7 @@ from sqlalchemy import (
     and_,
     bindparam,
     case,
+    delete,
     exists,
     func,
     insert,
@@ -37,7 +40,9 @@ from sqlalchemy import (
 )
 
 from notices.db_clock import db_now, now_sql
-from notices.state import attempts, chunks, deliveries, notices
+from notices.prepared import run_many
+from notices.run_log import Try
+from notices.state import attempts, chunks, deliveries, mails, notices
 
 LEASE_SECONDS = 60.0
 MAX_UNCERTAIN = 2
@@ -92,7 +97,7 @@ def claim(
     """
     wanted = {"due": due_until, "since": untried_since, "most": limit, "stopped": list(stopped)}
     # one state at a time: an index then gives them in order, however many wait
-    found = [row for state in WAITING for row in db.execute(_due(), {**wanted, "waiting": state})]
+    found = [row for state in WAITING for row in db.execute(_due(), {**wanted, "waiting": state}).all()]
     rows = sorted(found, key=lambda row: (row.next_try_at, row.delivery_id))[:limit]
     if not rows:
         return []
@@ -105,11 +110,13 @@ def claim(
 def _due() -> Select[Any]:
     since = attempts.c.started_at >= bindparam("since")
     tried = exists().where(attempts.c.delivery_id == deliveries.c.delivery_id, since)
-    joined = deliveries.join(notices, notices.c.notice_id == deliveries.c.notice_id)
-    kept = ("delivery_id", "notice_id", "message_id", "epoch", "tries", "next_try_at", "envelope_from", "sealed_to",
-            "sealed_mime")  # fmt: skip
+    joined = deliveries.join(notices, notices.c.notice_id == deliveries.c.notice_id).join(
+        mails, mails.c.delivery_id == deliveries.c.delivery_id
+    )
+    kept = ("delivery_id", "notice_id", "message_id", "epoch", "tries", "next_try_at", "envelope_from", "sealed_to")
+    told = (notices.c.recipient_id, notices.c.kind, notices.c.expires_at)
     return (
-        select(*(deliveries.c[name] for name in kept), notices.c.recipient_id, notices.c.kind, notices.c.expires_at)
+        select(*(deliveries.c[name] for name in kept), *told, mails.c.sealed_mime)
         .select_from(joined)
         .where(deliveries.c.state == bindparam("waiting"), deliveries.c.next_try_at <= bindparam("due"), ~tried)
         .where(notices.c.state == "APPROVED", notices.c.kind.not_in(bindparam("stopped", expanding=True)))
@@ -133,7 +140,7 @@ def _moved(db: Connection, statement: Update, tries: list[dict[str, Any]], state
 
     One row at a time: for a list of ids, SQLite walks through all that wait.
     """
-    if db.execute(statement, tries).rowcount == len(tries):
+    if run_many(db, statement, tries).rowcount == len(tries):
         return {row["id_"] for row in tries}
     keys, tokens = [(row["id_"], row["epoch_"]) for row in tries], list({row["token_"] for row in tries})
     return set(db.execute(_standing(), {"keys": keys, "tokens": tokens, "wanted": state}).scalars())
@@ -181,7 +188,7 @@ def intend_all(db: Connection, claimed: Sequence[Claimed], lease_seconds: float)
     going = _moved(db, _intent(db.dialect.name, lease_seconds), tries, "SENDING")
     begun = [{"delivery_id": one.delivery_id, "epoch": one.epoch} for one in claimed if one.delivery_id in going]
     if begun:
-        db.execute(_attempt_begun(db.dialect.name), begun)
+        run_many(db, _attempt_begun(db.dialect.name), begun)
     return going
 
 
@@ -204,13 +211,16 @@ def settle(db: Connection, claimed: Claimed, ending: Ending) -> None:
     settle_all(db, [(claimed, ending)])
 
 
-def settle_all(db: Connection, ended: Sequence[tuple[Claimed, Ending]]) -> None:
+def settle_all(db: Connection, ended: Sequence[tuple[Try, Ending]]) -> None:
     """Record how tries ended. Anything but an acceptance counts only while this sender still holds the delivery."""
     rows = [_bound(one, ending) for one, ending in ended]
-    db.execute(_attempt_ended(db.dialect.name), rows)
+    run_many(db, _attempt_ended(db.dialect.name), rows)
     for result in dict.fromkeys(ending.result for _, ending in ended):
         same = [row for row, (_, ending) in zip(rows, ended, strict=True) if ending.result == result]
-        db.execute(_ending(db.dialect.name, result), same)
+        if result == "accepted":
+            run_many(db, _ending(db.dialect.name, result), same)
+        else:
+            db.execute(_ending(db.dialect.name, result), same)
 
 
 @cache
@@ -220,7 +230,7 @@ def _attempt_ended(dialect: str) -> Update:
     return update(attempts).where(this).values(ended_at=now_sql(dialect), **said)
 
 
-def _bound(one: Claimed, ending: Ending) -> dict[str, Any]:
+def _bound(one: Try, ending: Ending) -> dict[str, Any]:
     return {
         "id_": one.delivery_id, "epoch_": one.epoch, "token_": one.token, "phase_": ending.phase, "code_": ending.code,
         "reply_": ending.reply[:REPLY_LENGTH], "relay_": ending.relay, "next_": ending.next_try_at,
@@ -284,10 +294,36 @@ def end_notice(db: Connection, claimed: Claimed, state: str, reason: str) -> boo
     return True
 
 
+def take_back(db: Connection, noted: Sequence[Try]) -> None:
+    """SENDING to LEASED: intents of mails whose bodies were never begun. Nothing is left of such a try."""
+    rows = [{"id_": one.delivery_id, "epoch_": one.epoch, "token_": one.token} for one in noted]
+    back = _moved(db, _taken_back(db.dialect.name), rows, "LEASED") if rows else set()
+    if back:
+        db.execute(_attempt_forgotten(), [row for row in rows if row["id_"] in back])
+
+
+@cache
+def _taken_back(dialect: str) -> Update:
+    held = and_(_this_try(), deliveries.c.state == "SENDING")
+    values = {"state": "LEASED", "tries": deliveries.c.tries - 1, "updated_at": now_sql(dialect)}
+    return update(deliveries).where(held).values(**values)
+
+
+@cache
+def _attempt_forgotten() -> Delete:
+    this = and_(attempts.c.delivery_id == bindparam("id_"), attempts.c.epoch == bindparam("epoch_"))
+    return delete(attempts).where(this)
+
+
+def left_open(db: Connection) -> Sequence[Row[Any]]:
+    """Tries of senders whose leases ran out while SENDING: delivery_id, epoch, token, message_id, tries."""
+    return db.execute(_over_while_sending(db.dialect.name)).all()
+
+
 def expire_leases(db: Connection) -> dict[str, int]:
     """Take back what a dead sender held: LEASED waits again; SENDING may have been accepted, so it is UNCERTAIN."""
     free = {"lease_token": None, "lease_until": None, "updated_at": db_now(db)}
-    lost = db.execute(_over_while_sending(db.dialect.name)).all()
+    lost = left_open(db)
     for row in lost:
         this = and_(deliveries.c.delivery_id == row.delivery_id, deliveries.c.epoch == row.epoch)
         db.execute(
@@ -305,7 +341,9 @@ def expire_leases(db: Connection) -> dict[str, int]:
 @cache
 def _over_while_sending(dialect: str) -> Select[Any]:
     over = and_(deliveries.c.state == "SENDING", deliveries.c.lease_until <= now_sql(dialect))
-    return select(deliveries.c.delivery_id, deliveries.c.epoch).where(over).with_for_update(skip_locked=True)
+    token = deliveries.c.lease_token.label("token")
+    kept = (deliveries.c.delivery_id, deliveries.c.epoch, token, deliveries.c.message_id)
+    return select(*kept).where(over).with_for_update(skip_locked=True)
 
 
 @cache

@@ -100,17 +100,27 @@ class Pending:
                 return self._taken(one, now)
         return None
 
+    def put_back(self, one: Checked) -> None:
+        """One that was taken and did not go waits again, before all others."""
+        self._waiting.appendleft(one)
+        self.done()
+
     def done(self, many: int = 1) -> None:
         """So many that were taken are settled."""
         self._out -= many
         self._changed.set()
 
     async def room(self, few: int) -> None:
-        """Wait until fewer than ``few`` could go at once, so that more should be claimed."""
+        """Wait until fewer than ``few`` could go at once, so that more should be claimed; or until the end."""
         while not self._closed:
             if self._ready(few) < few and len(self._waiting) < MOST_WAITING:
                 return
             await self._change(None)
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether there will be no more."""
+        return self._closed
 
     @property
     def is_busy(self) -> bool:
@@ -118,8 +128,8 @@ class Pending:
         return bool(self._waiting or self._out)
 
     async def settled(self) -> None:
-        """Wait until nothing waits and nothing is out."""
-        while self.is_busy:
+        """Wait until nothing waits and nothing is out, or until the end."""
+        while self.is_busy and not self._closed:
             await self._change(None)
 
     def close(self) -> list[Claimed]:

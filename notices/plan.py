@@ -19,14 +19,13 @@ from notices import told
 from notices.catalog import MissingTranslation
 from notices.compose import EvidenceUnusable, template_version
 from notices.decision import Decision, Recipient
-from notices.directory import Entry
 from notices.plan_rows import decision_id
 from notices.plan_rows import write as write_rows
 from notices.policy import Policy
 from notices.stages import before
 from notices.state import decisions, writing
 from notices.unit import Surroundings, Unit
-from notices.written import MADE_WITH, made_with, write
+from notices.written import MADE_WITH, Written, made_with, write
 
 __all__ = ["Surroundings", "counts", "lock", "plan"]
 
@@ -126,7 +125,10 @@ def _prepared(group: tuple[Decision, ...], recipients: Mapping[str, Recipient], 
     if not s.armed:
         return Unit(group, {**notice, "state": "SUPPRESSED", "state_reason": told.DISARMED})
     try:
-        return Unit(group, notice, _delivery(notice, entry, max(line.send_at or s.now for line in group), s))
+        message = write(notice, entry, s.house)
+        delivery = _delivery(notice, message, max(line.send_at or s.now for line in group), s)
+        mail = {"delivery_id": delivery["delivery_id"], "sealed_mime": s.keys.seal(message.mime)}
+        return Unit(group, notice, delivery, mail)
     except (MissingTranslation, EvidenceUnusable) as error:
         reason = "missing_translation" if isinstance(error, MissingTranslation) else "evidence_unusable"
         held = tuple(replace(line, decision="held", reason=reason) for line in group)
@@ -142,15 +144,13 @@ def _evidence(group: Sequence[Decision], *, is_digest: bool) -> dict[str, Any]:
     return {**first.candidate.evidence, **more}
 
 
-def _delivery(notice: Mapping[str, Any], entry: Entry, send_at: datetime, s: Surroundings) -> dict[str, Any]:
-    message = write(notice, entry, s.house)
+def _delivery(notice: Mapping[str, Any], message: Written, send_at: datetime, s: Surroundings) -> dict[str, Any]:
     return {
         "delivery_id": notice["notice_id"],
         "notice_id": notice["notice_id"],
         "message_id": message.path.message_id,
         "envelope_from": message.path.sender,
         "sealed_to": s.keys.seal(message.path.recipient.encode()),
-        "sealed_mime": s.keys.seal(message.mime),
         "state": "READY",
         "next_try_at": send_at,
         "updated_at": s.now,

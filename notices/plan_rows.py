@@ -12,7 +12,7 @@ from sqlalchemy import Connection, and_, delete, select, update
 from notices import rows, told
 from notices.decision import CORRECTION, PLANNED, Decision, Recipient
 from notices.stages import ends_case, fact_of
-from notices.state import cases, chunks, decisions, deliveries, holdouts, notices, tellings
+from notices.state import cases, chunks, decisions, deliveries, holdouts, mails, notices, tellings
 from notices.unit import Surroundings, Unit
 
 
@@ -208,3 +208,4 @@ def _put_deliveries(db: Connection, units: Sequence[Unit]) -> None:
     rows.add(
         db, deliveries, [unit.delivery for unit in units if unit.delivery and unit.delivery["notice_id"] not in there]
     )
+    rows.put(db, mails, [unit.mail for unit in units if unit.mail is not None])

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Engine, Row, and_, delete, select, update
 from notices import told
 from notices.keys import Keys
 from notices.plan import lock
-from notices.state import cases, decisions, deliveries, notices, tellings, writing
+from notices.state import cases, decisions, deliveries, mails, notices, tellings, writing
 from notices.written import MADE_WITH, house_of, made_with, reader_of, write
 
 Series = tuple[str, str]  # subject_id, sku_id
@@ -74,9 +74,12 @@ def _write_again(db: Connection, keys: Keys, row: Row[Any], lines: Mapping[Serie
     notice = {**row._mapping, **values}  # noqa: SLF001 - SQLAlchemy's public name for a row as a mapping
     message = write(notice, entry, house)
     fresh = {
-        "sealed_mime": keys.seal(message.mime), "state": "READY", "epoch": deliveries.c.epoch + 1, "tries": 0,
+        "state": "READY", "epoch": deliveries.c.epoch + 1, "tries": 0,
         "lease_token": None, "lease_until": None, "updated_at": now,
     }  # fmt: skip
     db.execute(update(notices).where(notices.c.notice_id == row.notice_id).values(**values))
-    db.execute(update(deliveries).where(deliveries.c.notice_id == row.notice_id).values(**fresh))
+    this = deliveries.c.notice_id == row.notice_id
+    db.execute(update(deliveries).where(this).values(**fresh))
+    mail = mails.c.delivery_id == select(deliveries.c.delivery_id).where(this).scalar_subquery()
+    db.execute(update(mails).where(mail).values(sealed_mime=keys.seal(message.mime)))
     return True

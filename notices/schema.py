@@ -25,7 +25,7 @@ from sqlalchemy import (
 
 from notices.database import UtcDateTime
 
-HEAD = "0002"
+HEAD = "0003"
 
 NOTICE_STATES = ("PROPOSED", "APPROVED", "HELD", "SUPPRESSED", "EXPIRED", "WITHDRAWN")
 DELIVERY_STATES = (
@@ -160,7 +160,6 @@ deliveries = Table(
     Column("message_id", String(200), nullable=False),
     Column("envelope_from", String(320), nullable=False),
     Column("sealed_to", LargeBinary, nullable=False),
-    Column("sealed_mime", LargeBinary, nullable=False),
     Column("state", String(16), nullable=False),
     Column("epoch", Integer, nullable=False, default=0, server_default="0"),
     Column("lease_token", String(64)),
@@ -176,6 +175,13 @@ deliveries = Table(
     UniqueConstraint("notice_id"),
     UniqueConstraint("message_id"),
     Index("ix_deliveries_due", "state", "next_try_at", "delivery_id"),  # the order in which they are claimed
+)
+
+mails = Table(  # apart from deliveries, whose rows are written anew at each step of a mail
+    "mails",
+    metadata,
+    Column("delivery_id", String(64), ForeignKey("deliveries.delivery_id"), primary_key=True),
+    Column("sealed_mime", LargeBinary, nullable=False),
 )
 
 attempts = Table(

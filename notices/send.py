@@ -9,16 +9,19 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
 
+from sqlalchemy import Connection as Db
 from sqlalchemy import Engine
 
 from notices import breaker, history, outbox, smtp
+from notices.clerk import Clerk, Noted, Told
 from notices.db_clock import read_clock
-from notices.desk import KNOWN_TO_JOURNAL, LEASE_LOST, NOT_THIS_RUN, Desk, Turn, said
+from notices.desk import KNOWN_TO_JOURNAL, LEASE_LOST, NOT_THIS_RUN, Desk, said
 from notices.keys import Keys
 from notices.ledger import Ledger
 from notices.options import Clock, Options
@@ -31,6 +34,8 @@ from settings import Relay
 __all__ = ["Clock", "Options", "Report", "Truth", "send_due"]
 
 POLL_SECONDS = 0.5
+CLAIM_SECONDS = 0.2  # so many are claimed as go in this time: a claim keeps replies waiting
+CLAIMS_A_CONNECTION = 4  # and at least so many
 Truth = Callable[[Sequence[str]], Mapping[str, str]]
 
 
@@ -69,7 +74,10 @@ class _Run:
         self.ledger = Ledger(engine)
         self.desk = Desk(keys, self.relay_name, clock, options, self.token)
         self.pending = Pending(relay.rate, relay.domain_rate)
+        self.log = options.journal.begin_run(self.token) if options.journal is not None else None
+        self.clerk = Clerk(self.ledger, self.desk, self.pending, options, self.log)
         self.opening = asyncio.Lock()  # connections open one after the other: a relay that is away costs three tries
+        self.is_trusted = False  # the relay took the last mail of which it said anything
         self.asking = asyncio.Lock()  # one question for the truth at a time
         self.counts: Counter[str] = Counter()
         self.halted = asyncio.Event()
@@ -77,10 +85,15 @@ class _Run:
         self.relay_down = ""
 
     async def run(self) -> Report:
+        is_settled = False
         try:
-            return await self._live()
+            report = await self._live()
+            is_settled = True
+            return report
         finally:
             await self.ledger.close()
+            if self.log is not None:
+                self.log.close(is_settled=is_settled)
 
     async def _live(self) -> Report:
         started = await self.ledger.commit(read_clock)
@@ -89,37 +102,60 @@ class _Run:
         self.counts["expired"] += await self.ledger.commit(lambda db: outbox.expire_notices(db, self.clock.now))
         if self.options.journal is not None:
             await self.ledger.commit(self.options.journal.reconcile)
+            for path in await self.ledger.commit(self.options.journal.leftovers):
+                path.unlink(missing_ok=True)
         if trouble is None and "*" not in stopped:
-            workers = [asyncio.create_task(self._work()) for _ in range(self.options.pool)]
-            renewing = asyncio.create_task(self._renew())
-            try:
-                await self._produce(started)
-            finally:
-                await self._give_back(self.pending.close())
-                await asyncio.gather(*workers)
-                renewing.cancel()
+            await self._send(started)
         if self.broken:
             raise self.broken[0]
         trouble = await self.ledger.commit(lambda db: breaker.open_trouble(db, self.relay_name))
         return Report(dict(self.counts), self.relay_down or (trouble.reply if trouble else ""), trouble, stopped)
 
+    async def _send(self, started: datetime) -> None:
+        told = Told(self._refused, self._settled)
+        tasks = [self._work() for _ in range(self.options.pool)]
+        tasks += [self.clerk.note_on(self._still_good, told), self.clerk.settle_on(told)]
+        working = [asyncio.create_task(self._kept(task)) for task in tasks]
+        renewing = asyncio.create_task(self._renew())
+        try:
+            await self._produce(started)
+        finally:
+            await self._give_back(self.pending.close())
+            self.clerk.end()
+            await asyncio.gather(*working)
+            await self.clerk.close()
+            renewing.cancel()
+
+    async def _kept(self, task: Coroutine[Any, Any, None]) -> None:
+        """Run a task; what it raises ends the run when everything has come to rest."""
+        try:
+            await task
+        except Exception as error:  # noqa: BLE001 - raised again by ``_live``
+            self.broken.append(error)
+            await self._halt()
+
     async def _produce(self, started: datetime) -> None:
         """Claim and check until nothing due is left; wait for a dead sender's leases rather than leave its work."""
         while not self.halted.is_set():
-            lost = await self.ledger.commit(outbox.expire_leases)
-            self.counts["recovered"] += lost["uncertain"] + lost["returned"]
-            claimed = await self.ledger.commit(lambda db: self.desk.claim(db, started))
+            most = min(
+                self.options.batch, max(self.clerk.mails_in(CLAIM_SECONDS), CLAIMS_A_CONNECTION * self.options.pool)
+            )
+            found, claimed = await self.ledger.commit(partial(self._claim, started, most))
+            self.counts["recovered"] += sum(found.values())
             if claimed:
                 for one in claimed:
                     self.options.at_point("claimed", one.delivery_id)
                 self.pending.put(await self._checked(claimed))
-                await self.pending.room(self.options.pool)
+                await self.pending.room(max(self.options.pool, most // 2))
             elif self.pending.is_busy:
                 await self.pending.settled()
             elif not await self._others_hold(started):
                 return
             else:
                 await asyncio.sleep(POLL_SECONDS)
+
+    def _claim(self, started: datetime, most: int, db: Db) -> tuple[dict[str, int], list[Claimed]]:
+        return self.desk.recover(db), self.desk.claim(db, started, most)
 
     async def _others_hold(self, started: datetime) -> bool:
         """Whether another sender holds deliveries: alive, it will finish them; dead, its leases run out soon."""
@@ -170,33 +206,6 @@ class _Run:
             ended = await self.ledger.commit(lambda db: outbox.end_notice(db, one, refusal.state, refusal.reason))
             self.counts[refusal.state.lower()] += int(ended)
 
-    async def _work(self) -> None:
-        """One connection: mail after mail, each in its turn."""
-        connection = Connection(self.relay, timeouts=self.options.timeouts, tls_context=self.options.tls_context)
-        while (item := await self.pending.take()) is not None:
-            taken = [item]
-            try:
-                await self._series(connection, taken)
-            except Exception as error:  # noqa: BLE001 - kept, and raised when the pool has come to rest
-                connection.close()
-                self.broken.append(error)
-                await self._halt()
-            finally:
-                self.pending.done(len(taken))
-        await connection.quit()
-
-    async def _series(self, connection: Connection, taken: list[Checked]) -> None:
-        """Send the one that was taken, and further ones (added to ``taken``) while they are ready and all goes well.
-
-        A reply is noted together with the intent of the next mail: one transaction a mail, shared by the connections.
-        """
-        async with nullcontext() if connection.is_open else self.opening:
-            item = await self._still_good(taken[0])
-            last_moment = await self._turn(None, None, item) if item is not None else None
-            following = await self._deliver(connection, item, last_moment, taken) if item and last_moment else None
-        while following is not None:
-            following = await self._deliver(connection, *following, taken)
-
     async def _still_good(self, item: Checked) -> Checked | None:
         """The mail if it may still go; checked again if it waited long."""
         if self.halted.is_set():
@@ -207,48 +216,79 @@ class _Run:
         again = await self._checked([item.claimed])
         return again[0] if again else None
 
-    async def _deliver(
-        self, connection: Connection, item: Checked, last_moment: float, taken: list[Checked]
-    ) -> tuple[Checked, float] | None:
-        """Send one whose intent is noted, and note the reply. Returns the next one whose intent is noted, if any.
+    async def _work(self) -> None:
+        """One connection: mail after mail."""
+        connection = Connection(self.relay, timeouts=self.options.timeouts, tls_context=self.options.tls_context)
+        try:
+            noted = await self.clerk.next()
+            while noted is not None:
+                noted = await self._through(connection, noted) or await self.clerk.next()
+            await connection.quit()
+        finally:
+            connection.close()
 
-        ``last_moment``: when the lease ends, by ``elapsed``; the final dot is not sent after it.
-        """
-        one = item.claimed
-        with self.ledger.coming():
-            reply = await connection.deliver(
-                one.envelope_from,
-                item.recipient,
-                item.mime,
-                lambda: elapsed() < last_moment,
-                lambda point: self.options.at_point(point, one.delivery_id),
-            )
+    async def _through(self, connection: Connection, noted: Noted) -> Noted | None:
+        """As ``_deliver``; while no mail has gone through, one connection after the other."""
+        if not connection.is_open and not self.is_trusted:
+            async with self.opening:
+                if not self.is_trusted:
+                    return await self._deliver(connection, noted)
+        return await self._deliver(connection, noted)
+
+    async def _deliver(self, connection: Connection, noted: Noted) -> Noted | None:
+        """Send one mail. Returns the next one of this connection where its envelope is on its way already."""
+        one, following = noted.item.claimed, None
+        is_held = False
+
+        def may_begin() -> bool:
+            nonlocal is_held
+            is_held = self.halted.is_set() or elapsed() >= noted.last_moment
+            if not is_held:
+                self.clerk.begin(noted)
+            return not is_held
+
+        def next_envelope() -> smtp.Envelope | None:
+            nonlocal following
+            following = self.clerk.ready()
+            return (following.item.claimed.envelope_from, following.item.recipient) if following is not None else None
+
+        if self.halted.is_set() or self.clerk.is_stale(noted):
+            connection.close_if_ahead()
+            await self.clerk.give_back(noted)
+            return None
+        reply = await connection.deliver(
+            one.envelope_from,
+            noted.item.recipient,
+            noted.item.mime,
+            lambda: elapsed() < noted.last_moment,
+            lambda point: self.options.at_point(point, one.delivery_id),
+            may_begin=may_begin,
+            following=next_envelope,
+        )
         self.options.at_point("replied", one.delivery_id)
-        following = None
-        if connection.is_open and not self.halted.is_set():
-            following = self.pending.take_ready(elapsed() - self.options.fresh_seconds)
-        if following is not None:
-            taken.append(following)
-        next_moment = await self._turn(item, reply, following)
-        return (following, next_moment) if following is not None and next_moment is not None else None
+        await self._heard(noted, reply, is_held=is_held)
+        if following is not None and not connection.is_open:
+            await self.clerk.give_back(following)
+            return None
+        return following
 
-    async def _turn(self, item: Checked | None, reply: Reply | None, following: Checked | None) -> float | None:
-        """Note the reply to ``item`` and the intent of ``following``. Returns when its lease ends; None: not now."""
-        last_moment = elapsed() + self.options.lease_seconds
-        turn = Turn(item, reply, following)
-        is_open, refusal = await self.ledger.commit_with_others(self.desk.turn, turn)
-        if item is not None and reply is not None:
-            self.options.at_point("settled", item.claimed.delivery_id)
-            self._count(reply)
+    async def _heard(self, noted: Noted, reply: Reply, *, is_held: bool) -> None:
+        """Note how a mail went: an acceptance soon, whatever else now."""
+        self.is_trusted = reply.result == smtp.ACCEPTED or (self.is_trusted and reply.result != smtp.RELAY_DOWN)
+        if is_held:
+            await self.clerk.give_back(noted)
+        elif reply.result == smtp.ACCEPTED and self.log is not None:
+            self.clerk.accepted(noted, reply)
+        else:
+            await self.clerk.settle(noted, reply)
+
+    async def _refused(self, item: Checked, refusal: Refusal) -> None:
+        await self._refuse(item.claimed, refusal)
+
+    async def _settled(self, _item: Checked, reply: Reply, is_open: bool) -> None:
+        self._count(reply)
         if is_open:
             await self._halt()
-        if following is None:
-            return None
-        if refusal is not None:
-            await self._refuse(following.claimed, refusal)
-            return None
-        self.options.at_point("intended", following.claimed.delivery_id)
-        return last_moment
 
     def _count(self, reply: Reply) -> None:
         self.counts["later" if reply.result == smtp.RELAY_DOWN else reply.result] += 1
@@ -266,7 +306,9 @@ class _Run:
     async def _halt(self) -> None:
         """Stop sending: what waits goes back, what is on its way ends."""
         self.halted.set()
-        await self._give_back(self.pending.close())
+        rest = self.pending.close()
+        self.clerk.end()
+        await self._give_back(rest)
 
     async def _give_back(self, claimed: Sequence[Claimed]) -> None:
         if claimed:

@@ -27,8 +27,10 @@ QUIT_SECONDS = 5.0
 HELO_NAME = "beforehand.localhost"
 OK = 250
 START_INPUT = 354
+MOST_AT_ONCE = 65_536  # bytes that a connection takes without waiting
 CLOSING = 421
 RELAY_CODES = {CLOSING, 454, 530, 534, 535, 538}
+Envelope = tuple[str, str]  # sender and recipient
 _LINE_END = re.compile(rb"\r\n|\r|\n")
 
 
@@ -93,6 +95,7 @@ class Connection:
         self._wire: Wire | None = None
         self._pipelines = False
         self._phase = "connect"
+        self._ahead: Envelope | None = None  # already on its way, behind the dot of the last message
 
     @property
     def is_open(self) -> bool:
@@ -106,27 +109,44 @@ class Connection:
         mime: bytes,
         may_finish: Callable[[], bool],
         at_point: Callable[[str], None] = lambda _point: None,
+        *,
+        may_begin: Callable[[], bool] = lambda: True,
+        following: Callable[[], Envelope | None] = lambda: None,
     ) -> Reply:
-        """Offer one message. ``may_finish`` is asked between the body and the final dot: False ends it unsent.
+        """Offer one message. ``may_begin`` is asked before the body, ``may_finish`` before the final dot: False ends it
+        unsent.
+
+        following: asked with the dot, where the relay takes several commands at once, for the envelope of the message
+        that this connection is given next. It goes out behind the dot, so that a message costs one wait. Only the
+        message that it belongs to may come next; else close.
 
         sender and recipient go into the commands exactly as given. ``at_point`` hears how far it got: opened, envelope,
         go_ahead, body, dot. Never raises for what a relay or network does; a cancel closes the connection and is
         raised on.
         """
+        if self._ahead is not None and self._ahead != (sender, recipient):
+            self.close()
         was_open, self._phase = self.is_open, "connect"
         try:
             wire = await self._opened()
             at_point("opened")
-            ended = await self._envelope(wire, sender, recipient, at_point)
+            ended = await self._envelope(wire, (sender, recipient), at_point)
             if ended is not None:
                 return await self._after(wire, ended)
             at_point("go_ahead")
-            await wire.send(_stuffed(mime), self._timeouts.command)
+            if not may_begin():
+                return self._left("it was stopped before the body")
+            body = _stuffed(mime)
+            await wire.look()
             at_point("body")
+            if len(body) > MOST_AT_ONCE:  # may take so long that the lease must be looked at before the dot
+                await wire.send(body, self._timeouts.command)
+                await wire.look()
+                body = b""
             if not may_finish():
-                self.close()
-                return Reply(LATER, "data", None, "the lease ran out before the final dot")
-            wire.say(b".")
+                return self._left("the lease ran out before the final dot")
+            self._ahead = following() if self._pipelines else None
+            wire.say(b".", *(_commands(self._ahead) if self._ahead is not None else ()), after=body)
             self._phase = "dot"
             at_point("dot")
             reply = await wire.hear(self._timeouts.dot)
@@ -138,30 +158,43 @@ class Connection:
             )
         except (aiosmtplib.SMTPException, OSError, TimeoutError, ValueError) as error:
             self.close()
-            if was_open and self._phase == "mail" and isinstance(error, Lost):
-                return await self.deliver(sender, recipient, mime, may_finish, at_point)  # it closed while we were idle
+            if was_open and self._phase == "mail" and isinstance(error, Lost):  # it closed while we were idle
+                return await self.deliver(
+                    sender, recipient, mime, may_finish, at_point, may_begin=may_begin, following=following
+                )
             return _broken(self._phase, error)
         except BaseException:  # a cancel: its reply may still come, and must not meet the next message
             self.close()
             raise
 
+    def _left(self, why: str) -> Reply:
+        """What is left before its end: the relay has a mail without its end, so the connection is over."""
+        self.close()
+        return Reply(LATER, "data", None, why)
+
     async def quit(self) -> None:
         """Say goodbye if there is somebody to say it to."""
-        if self._wire is not None and self._wire.is_open:
+        if self._wire is not None and self._wire.is_open and self._ahead is None:
             with suppress(OSError, TimeoutError, ValueError):
                 self._wire.say(b"QUIT")
                 await self._wire.hear(min(QUIT_SECONDS, self._timeouts.command))
         self.close()
 
+    def close_if_ahead(self) -> None:
+        """Drop the connection if the envelope of a message is on its way that will not come."""
+        if self._ahead is not None:
+            self.close()
+
     def close(self) -> None:
         """Drop the connection at once."""
-        wire, self._wire = self._wire, None
+        wire, self._wire, self._ahead = self._wire, None, None
         if wire is not None:
             wire.close()
 
     async def _opened(self) -> Wire:
         if self._wire is not None and self._wire.is_open:
             return self._wire
+        self.close()  # what went ahead on the last connection did not go on the next
         relay = self._relay
         context = self._tls_context
         if context is None and relay.ca_file is not None:
@@ -188,20 +221,18 @@ class Connection:
         self._pipelines = client.supports_extension("pipelining")
         return self._wire
 
-    async def _envelope(self, wire: Wire, sender: str, recipient: str, at_point: Callable[[str], None]) -> Reply | None:
+    async def _envelope(self, wire: Wire, envelope: Envelope, at_point: Callable[[str], None]) -> Reply | None:
         """MAIL, RCPT and DATA: in one write where the relay takes that, else one by one. None: the body may come.
 
         Each reply belongs to the command of its place in the order. The first one that is not as hoped decides.
         """
-        commands = (
-            ("mail", b"MAIL FROM:<" + sender.encode("ascii") + b">"),
-            ("rcpt", b"RCPT TO:<" + recipient.encode("ascii") + b">"),
-            ("data", b"DATA"),
-        )
+        commands = tuple(zip(("mail", "rcpt", "data"), _commands(envelope), strict=True))
         ended: Reply | None = None
         self._phase = "mail"
         if self._pipelines:
-            wire.say(*(command for _, command in commands))
+            if self._ahead is None:
+                wire.say(*(command for _, command in commands))
+            self._ahead = None
             at_point("envelope")
         for phase, command in commands:
             self._phase = phase if ended is None else self._phase
@@ -235,6 +266,11 @@ class Connection:
             except (OSError, TimeoutError, ValueError):
                 self.close()
         return ended
+
+
+def _commands(envelope: Envelope) -> tuple[bytes, bytes, bytes]:
+    sender, recipient = envelope
+    return b"MAIL FROM:<" + sender.encode("ascii") + b">", b"RCPT TO:<" + recipient.encode("ascii") + b">", b"DATA"
 
 
 def is_odd(ended: Reply) -> bool:

@@ -29,7 +29,7 @@ def card(kind: str, stage: str, evidence: Mapping[str, Any], voice: Voice, links
     """
     say = voice.catalog.text
     lines: Sequence[Mapping[str, Any]] = evidence["lines"]
-    shown = lines if voice.whole else lines[:MAX_LINES]
+    shown = [(line, _article(line)) for line in (lines if voice.whole else lines[:MAX_LINES])]
     at_stage = [line for line in lines if line.get("stage", stage) == stage]
     count = voice.formats.number(len(at_stage) or len(lines))
     heading, chart = _chart(stage, shown, voice)
@@ -42,7 +42,7 @@ def card(kind: str, stage: str, evidence: Mapping[str, Any], voice: Voice, links
         lines=(say(f"{kind}.lead"),) if chart else (),
         chart_heading=heading,
         chart=chart,
-        rows=tuple(_row(line, line.get("stage", stage), voice) for line in shown),
+        rows=tuple(_row(line, article, line.get("stage", stage), voice) for line, article in shown),
         more=_more(len(lines) - len(shown), voice),
         reasons=(),
         next=voice.first_of((f"{kind}.{stage}.next", f"{kind}.next")),
@@ -53,9 +53,9 @@ def card(kind: str, stage: str, evidence: Mapping[str, Any], voice: Voice, links
     )
 
 
-def _row(line: Mapping[str, Any], stage: str, voice: Voice) -> Row:
+def _row(line: Mapping[str, Any], article: str, stage: str, voice: Voice) -> Row:
     columns = CLEARED_COLUMNS if stage == "all_clear" else COLUMNS
-    return Row(name=_article(line), reason=_reason(line, stage, voice), cells=tuple(_cells(line, columns, voice)))
+    return Row(name=article, reason=_reason(line, stage, voice), cells=tuple(_cells(line, columns, voice)))
 
 
 def _reason(line: Mapping[str, Any], stage: str, voice: Voice) -> str:
@@ -105,26 +105,29 @@ def _inbound(inbound: Mapping[str, Any], voice: Voice) -> str:
     return voice.catalog.text("stock_out.inbound.dated", quantity=quantity, expected_at=expected)
 
 
-def _chart(stage: str, lines: Sequence[Mapping[str, Any]], voice: Voice) -> tuple[str, tuple[Bar, ...]]:
-    """Bars of the money at risk where it is all in one currency, else of the chance; none where nothing is at risk."""
-    open_lines = [line for line in lines if line.get("stage", stage) not in SETTLED]
-    currencies = {line.get("currency") for line in open_lines}
-    amounts = [line.get("value_at_risk") for line in open_lines]
+def _chart(stage: str, lines: Sequence[tuple[Mapping[str, Any], str]], voice: Voice) -> tuple[str, tuple[Bar, ...]]:
+    """Bars of the money at risk where it is all in one currency, else of the chance; none where nothing is at risk.
+
+    lines: each with its article's name.
+    """
+    open_lines = [(line, article) for line, article in lines if line.get("stage", stage) not in SETTLED]
+    currencies = {line.get("currency") for line, _ in open_lines}
+    amounts = [line.get("value_at_risk") for line, _ in open_lines]
     if open_lines and len(currencies) == 1 and None not in currencies and all(amounts):
         most = max(float(amount) for amount in amounts if amount)
         bars = [
-            Bar(_article(line), round(100 * line["value_at_risk"] / most), _money(line, "value_at_risk", voice))
-            for line in open_lines
+            Bar(article, round(100 * line["value_at_risk"] / most), _money(line, "value_at_risk", voice))
+            for line, article in open_lines
         ]
         return voice.catalog.text("stock_out.chart.money"), tuple(bars)
-    known = [line for line in open_lines if line.get("probability") is not None]
+    known = [(line, article) for line, article in open_lines if line.get("probability") is not None]
     bars = [
         Bar(
-            _article(line),
+            article,
             round(100 * min(max(line["probability"], 0.0), 1.0)),
             voice.formats.percent(line["probability"]),
         )
-        for line in known
+        for line, article in known
     ]
     return (voice.catalog.text("stock_out.chart.chance"), tuple(bars)) if bars else ("", ())
 

@@ -36,11 +36,12 @@ class Surroundings:
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """Decisions that stand or fall together: one, or all lines of a digest; ``notice`` and ``delivery`` are rows."""
+    """Decisions that stand or fall together: one, or all lines of a digest; the others are rows."""
 
     decisions: tuple[Decision, ...]
     notice: Mapping[str, Any] | None = None
     delivery: Mapping[str, Any] | None = None
+    mail: Mapping[str, Any] | None = None
 
     @property
     def key(self) -> str | None:

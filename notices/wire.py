@@ -60,22 +60,30 @@ class Wire(asyncio.Protocol):
         """Whether a command may be sent: nothing was said unasked, and nobody hung up."""
         return self._over is None and not self._transport.is_closing()
 
-    def say(self, *commands: bytes) -> None:
-        """Send commands in one write; each gets one reply. Raises Lost, or ValueError for control characters."""
-        if any(_CONTROL.search(command) for command in commands):
+    def say(self, *commands: bytes, after: bytes = b"") -> None:
+        """Send commands in one write; each gets one reply. Raises Lost, or ValueError for control characters.
+
+        after: what goes before them in the same write and is no command.
+        """
+        said = b"\r\n".join((*commands, b""))
+        if _CONTROL.search(said.replace(b"\r\n", b"", len(commands))):
             raise ValueError("a command holds a control character")
         self._check()
         self._expected += len(commands)
-        self._transport.write(b"".join(command + b"\r\n" for command in commands))
+        self._transport.write(after + said)
 
     async def send(self, data: bytes, seconds: float) -> None:
         """Send what is no command; returns when it is on its way. Raises Lost, or TimeoutError."""
         self._check()
         self._transport.write(data)
-        await asyncio.sleep(0)  # one turn of the loop: what the relay said unasked is seen before the dot
         if not self._room.is_set():
             async with asyncio.timeout(seconds):
                 await self._room.wait()
+        self._check()
+
+    async def look(self) -> None:
+        """One turn of the loop: what the relay said unasked meanwhile is seen. Raises Lost."""
+        await asyncio.sleep(0)
         self._check()
 
     async def hear(self, seconds: float) -> aiosmtplib.SMTPResponse:

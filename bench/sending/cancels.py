@@ -13,6 +13,7 @@ from bench.sending.relay import Manner
 from notices.smtp import Connection, Reply, Timeouts
 
 LONGEST_SECONDS = 0.012
+SENDER = "a@x.example"
 PATIENT = Timeouts(60.0, 60.0, 60.0)
 
 
@@ -31,6 +32,7 @@ async def trial(cancels: int, seed: int, *, pipelines: bool, timeouts: Timeouts 
     """On one connection: a message that is cancelled somewhere, then one that is not, and so on.
 
     The relay names in each reply the mail that it is about, refuses some, and takes a random while for every answer.
+    Where it takes several commands at once, each message's envelope goes behind the dot of the one before.
     """
     dice = random.Random(seed)  # noqa: S311 - moments, not secrets
     late = random.Random(seed + 1)  # noqa: S311 - the server's own: it lives in another thread
@@ -53,7 +55,9 @@ async def trial(cancels: int, seed: int, *, pipelines: bool, timeouts: Timeouts 
         for n in range(2 * cancels):
             recipient = f"p{n}@mail.example"
             mime = f"Message-ID: <m{n}@x.example>\r\n\r\nhello\r\n".encode()
-            sending = asyncio.create_task(connection.deliver("a@x.example", recipient, mime, lambda: True))
+            comes = (SENDER, f"p{n + 1}@mail.example") if n + 1 < 2 * cancels else None
+            offered = connection.deliver(SENDER, recipient, mime, lambda: True, following=lambda comes=comes: comes)
+            sending = asyncio.create_task(offered)
             if n % 2 == 0:
                 await asyncio.sleep(dice.uniform(0.0, LONGEST_SECONDS))
                 cut_short += sending.cancel()

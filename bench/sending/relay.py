@@ -59,6 +59,7 @@ class Log:
     recipients: list[str] = field(default_factory=list)
     verbs: Counter[str] = field(default_factory=Counter)
     bursts: list[str] = field(default_factory=list)  # verbs that were there together, before the first was answered
+    behind_dots: list[str] = field(default_factory=list)  # verbs that were there before a final dot was answered
     transactions: list[Transaction] = field(default_factory=list)
     contents: list[bytes] = field(default_factory=list)  # as they came, dots undoubled
 
@@ -103,10 +104,9 @@ class Session:
 
     def note_burst(self, line: bytes, reader: asyncio.StreamReader) -> None:
         """What else had arrived when a MAIL was read."""
-        waiting = bytes(reader._buffer)  # type: ignore[attr-defined]  # noqa: SLF001 - there is no other way to see it
+        waiting = _waiting(reader)
         if line.upper().startswith(b"MAIL") and waiting:
-            verbs = [one.split(b" ", 1)[0].decode() for one in (line + waiting).split(b"\r\n") if one]
-            self.log.bursts.append(" ".join(verbs))
+            self.log.bursts.append(_verbs(line + waiting))
 
     async def command(self, line: str, reader: asyncio.StreamReader) -> bool:
         """Answer one command. False: the connection is over."""
@@ -136,6 +136,7 @@ class Session:
             self.mail.said["BODY"] = DROP
             return False
         content = await reader.readuntil(b"\r\n.\r\n")
+        self.log.behind_dots.append(_verbs(_waiting(reader)))
         message_id = re.search(rb"(?im)^message-id: (<.*>)", content)
         self.mail.message_id = message_id[1].decode() if message_id else "?"
         self.log.taken.append(self.mail.message_id)
@@ -165,6 +166,14 @@ class Session:
         self.writer.write(said.encode() + b"\r\n")
         await self.writer.drain()
         return not said.startswith("421")
+
+
+def _waiting(reader: asyncio.StreamReader) -> bytes:
+    return bytes(reader._buffer)  # type: ignore[attr-defined]  # noqa: SLF001 - there is no other way to see it
+
+
+def _verbs(lines: bytes) -> str:
+    return " ".join(one.split(b" ", 1)[0].decode() for one in lines.split(b"\r\n") if one)
 
 
 @contextmanager

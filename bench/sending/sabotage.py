@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Connection as Db
 
 from notices import breaker, outbox, smtp
 from notices.outbox import Claimed
+from notices.run_log import RunLog, Try
 
 
 def no_intent() -> None:
@@ -25,13 +27,28 @@ def lost_is_forgotten() -> None:
     outbox._one_more_uncertain = lambda: {"state": "READY", "uncertain": 0}  # noqa: SLF001
 
 
+def acceptances_wait_for_the_db() -> None:
+    """What a relay took is noted in the DB alone, a moment later."""
+    RunLog.take = lambda *_: None  # type: ignore[method-assign]
+
+
+def beginnings_are_not_noted() -> None:
+    """What is on its way when a sender dies looks as if it had never been begun."""
+    usual = RunLog.begin
+
+    def begin(self: RunLog, one: Try) -> None:
+        usual(self, replace(one, epoch=0))  # type: ignore[type-var]
+
+    RunLog.begin = begin  # type: ignore[method-assign]
+
+
 def lease_ignored() -> None:
     """A sender goes on whatever happened to its lease."""
     usual = smtp.Connection.deliver
 
-    async def deliver(self: smtp.Connection, *said: Any) -> smtp.Reply:
+    async def deliver(self: smtp.Connection, *said: Any, following: Any, **_asked: Any) -> smtp.Reply:
         sender, recipient, mime, _may_finish, *rest = said
-        return await usual(self, sender, recipient, mime, lambda: True, *rest)
+        return await usual(self, sender, recipient, mime, lambda: True, *rest, following=following)
 
     smtp.Connection.deliver = deliver  # type: ignore[method-assign]
     no_intent()
@@ -62,8 +79,8 @@ def trouble_is_final() -> None:
     """What the relay cannot do is held against the recipient."""
     usual = smtp.Connection.deliver
 
-    async def deliver(self: smtp.Connection, *said: Any) -> smtp.Reply:
-        reply = await usual(self, *said)
+    async def deliver(self: smtp.Connection, *said: Any, **asked: Any) -> smtp.Reply:
+        reply = await usual(self, *said, **asked)
         failed = smtp.Reply(smtp.REFUSED, reply.phase, reply.code, reply.text)
         return failed if reply.result == smtp.RELAY_DOWN else reply
 
@@ -77,13 +94,14 @@ def nothing() -> None:
 BREAKS: dict[str, Callable[[], None]] = {
     function.__name__: function
     for function in (
-        no_intent, lost_is_forgotten, lease_ignored, dot_means_yes, silence_means_no, cancelled_stays_open,
-        breaker_never_opens, trouble_is_final,
+        no_intent, lost_is_forgotten, acceptances_wait_for_the_db, beginnings_are_not_noted, lease_ignored,
+        dot_means_yes, silence_means_no, cancelled_stays_open, breaker_never_opens, trouble_is_final,
     )
 }  # fmt: skip
 _WHERE = {
     (outbox, "intend_all"), (outbox, "_one_more_uncertain"), (smtp, "_judge"), (smtp, "_broken"),
-    (smtp.Connection, "deliver"), (smtp.Connection, "close"), (breaker, "OPENS_AFTER"),
+    (RunLog, "take"), (RunLog, "begin"), (smtp.Connection, "deliver"), (smtp.Connection, "close"),
+    (breaker, "OPENS_AFTER"),
 }  # fmt: skip
 
 

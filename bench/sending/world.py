@@ -15,7 +15,7 @@ from notices.directory import Entry
 from notices.keys import Keys
 from notices.mime import Sender, envelope
 from notices.send import Clock
-from notices.state import attempts, breaker, chunks, decisions, deliveries, notices, writing
+from notices.state import attempts, breaker, chunks, decisions, deliveries, mails, notices, writing
 
 KEYS = Keys(b"a secret of the trials, 32 characters or more")
 SENDER = Sender.parse("Beforehand <notices@beforehand.example>")
@@ -37,7 +37,7 @@ def plan(engine: Engine, many: int, first: int = 0) -> None:
         directory.put(engine, KEYS, [_person(n) for n in chunk])
         rows = [_rows(n) for n in chunk]
         with writing(engine) as db:
-            for table in (decisions, notices, deliveries):
+            for table in (decisions, notices, deliveries, mails):
                 db.execute(insert(table), [row[table.name] for row in rows])
 
 
@@ -68,8 +68,9 @@ def _rows(n: int) -> dict[str, dict[str, object]]:
         "deliveries": {
             "delivery_id": f"x{n:06}", "notice_id": notice_id, "message_id": path.message_id,
             "envelope_from": path.sender, "sealed_to": KEYS.seal(path.recipient.encode()),
-            "sealed_mime": KEYS.seal(mime.encode() + BODY), "state": "READY", "next_try_at": NOW, "updated_at": NOW,
+            "state": "READY", "next_try_at": NOW, "updated_at": NOW,
         },
+        "mails": {"delivery_id": f"x{n:06}", "sealed_mime": KEYS.seal(mime.encode() + BODY)},
     }  # fmt: skip
 
 

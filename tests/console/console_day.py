@@ -197,7 +197,7 @@ def _deliver(made: Made, notice_id: str, fate: str, planned: datetime) -> None:
     phase, code, reply = ENDINGS.get(fate, (None, None, None))
     made.rows["deliveries"].append({
         "delivery_id": delivery_id, "notice_id": notice_id, "message_id": message_id(notice_id),
-        "envelope_from": "notices@beforehand.example", "sealed_to": b"sealed", "sealed_mime": b"sealed", "state": fate,
+        "envelope_from": "notices@beforehand.example", "sealed_to": b"sealed", "state": fate,
         "epoch": 1, "tries": 0 if fate == "READY" else 1, "next_try_at": started, "last_code": code,
         "last_reply": reply, "relay": "local mailbox", "updated_at": started,
         "accepted_at": started if fate == "ACCEPTED" else None,

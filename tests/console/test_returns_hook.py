@@ -48,7 +48,7 @@ def url(tmp_path: Path) -> str:
         db.execute(insert(decisions).values(decision_id="d", day=day, **plain, **decided))
         told = {"stage": "heads_up", "state": "APPROVED", "planned_at": AT, "expires_at": AT, "updated_at": AT}
         db.execute(insert(notices).values(notice_id="n", dedupe_key="k", decision_id="d", day=day, **plain, **told))
-        sealed = {"sealed_to": KEYS.seal(b"ana@mail.example"), "sealed_mime": KEYS.seal(b"")}
+        sealed = {"sealed_to": KEYS.seal(b"ana@mail.example")}
         sent = {"state": "ACCEPTED", "tries": 1, "next_try_at": AT, "updated_at": AT}
         path = f"bounce+{ID}.{'0' * 20}@shop.example"
         known = {"delivery_id": "x", "notice_id": "n", "message_id": f"<{ID}@shop.example>", "envelope_from": path}

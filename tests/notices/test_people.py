@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from cryptography.fernet import Fernet
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from examples import KEYS, NOW, buyer, seller
 from hypothesis import given
 from hypothesis import strategies as st
@@ -47,6 +51,26 @@ def test_another_secret_opens_nothing_and_says_what_to_do(state: Engine) -> None
     people.put(state, KEYS, [buyer("b1")])
     with state.connect() as db, pytest.raises(SealBroken, match="Restore the old secret"):
         people.find(db, Keys(b"another secret of at least 32 characters"), ["b1"])
+
+
+def test_what_an_earlier_release_sealed_still_opens() -> None:
+    secret = b"the secret of this installation, 32 characters"
+    old = Fernet(base64.urlsafe_b64encode(HKDF(SHA256(), 32, None, b"beforehand/seal").derive(secret)))
+    assert Keys(secret).unseal(old.encrypt(b"Ana Souza")) == b"Ana Souza"
+    with pytest.raises(SealBroken):
+        Keys(b"another secret of at least 32 characters").unseal(old.encrypt(b"Ana Souza"))
+
+
+@given(plain=st.binary(max_size=300), at=st.integers(0, 10_000), bit=st.integers(0, 7))
+def test_a_sealed_value_hides_what_it_holds_and_one_bit_that_changed_is_found(plain: bytes, at: int, bit: int) -> None:
+    sealed = KEYS.seal(plain)
+    assert KEYS.unseal(sealed) == plain
+    assert sealed != KEYS.seal(plain), "the same value twice looks alike to nobody"
+    altered = bytearray(sealed)
+    altered[at % len(sealed)] ^= 1 << bit
+    for broken in (bytes(altered), sealed[: at % len(sealed)]):
+        with pytest.raises(SealBroken):
+            KEYS.unseal(broken)
 
 
 def test_what_was_said_for_all_kinds_and_for_one_holds_together(state: Engine) -> None:

@@ -14,7 +14,7 @@ from sqlalchemy import Engine, event, select, update
 from notices import directory, plan, policy
 from notices.decide import Candidate
 from notices.planning import decide_and_plan
-from notices.state import cases, control, decisions, deliveries, holdouts, kinds, notices, tellings, writing
+from notices.state import cases, control, decisions, deliveries, holdouts, kinds, mails, notices, tellings, writing
 
 
 def crowd(state: Engine, many: int) -> list[Candidate]:
@@ -32,7 +32,7 @@ def rows(state: Engine) -> dict[str, list]:
         found["deliveries"] = sorted(
             map(repr, db.execute(select(deliveries.c.notice_id, deliveries.c.state, deliveries.c.next_try_at)))
         )
-        found["mime"] = sorted(KEYS.unseal(sealed) for sealed in db.execute(select(deliveries.c.sealed_mime)).scalars())
+        found["mime"] = sorted(KEYS.unseal(sealed) for sealed in db.execute(select(mails.c.sealed_mime)).scalars())
     return found
 
 
@@ -65,7 +65,7 @@ def test_interrupted_anywhere_the_next_run_ends_the_same(state: Engine, monkeypa
     counted = decide_and_plan(state, candidates, around())
     broken = rows(state)
     with writing(state) as db:
-        for table in (tellings, deliveries, notices, decisions, cases, holdouts):
+        for table in (tellings, mails, deliveries, notices, decisions, cases, holdouts):
             db.execute(table.delete())
     assert decide_and_plan(state, candidates, around()) == counted
     assert rows(state) == broken
@@ -134,7 +134,8 @@ def test_a_moved_date_is_told_once_more_with_the_earlier_estimate(state: Engine)
     with state.connect() as db:
         planned = {row.stage: row for row in db.execute(select(notices))}
         assert Counter(db.execute(select(decisions.c.decision)).scalars()) == {"send": 2, "already_told": 1}
-        sealed = dict(db.execute(select(notices.c.stage, deliveries.c.sealed_mime).join(deliveries)).all())
+        query = select(notices.c.stage, mails.c.sealed_mime).select_from(notices.join(deliveries).join(mails))
+        sealed = dict(db.execute(query).all())
     assert set(planned) == {"heads_up", "update"}
     assert planned["update"].evidence["before"]["window"]["p10"] == "2026-03-06"
     assert b"earlier estimate: Fri, Mar 6 to Wed, Mar 11" in KEYS.unseal(sealed["update"])

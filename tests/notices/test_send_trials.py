@@ -46,16 +46,18 @@ def test_killed_at_any_point_nothing_is_lost_and_little_repeated(
 
 
 @pytest.mark.parametrize(
-    ("sabotage", "planned", "caught"),
+    ("sabotage", "many", "planned", "caught"),
     [
-        ("no_intent", [Kill("replied", 2)], "copies without a noted intent"),
-        ("lost_is_forgotten", [Kill("dot", 1)] * 3, "more than two copies"),
+        ("no_intent", 12, [Kill("replied", 2)], "copies without a noted intent"),
+        ("lost_is_forgotten", 12, [Kill("dot", 1)] * 3, "more than two copies"),
+        ("acceptances_wait_for_the_db", 160, [Kill("dot", 120)], "more repeated by one kill than were open"),
+        ("beginnings_are_not_noted", 12, [Kill("dot", 1)] * 3, "more than two copies"),
     ],
 )
 def test_kills_find_a_sender_without_its_protections(
-    senders: tuple[Sender, Sender], tmp_path: Path, sabotage: str, planned: list[Kill], caught: str
+    senders: tuple[Sender, Sender], tmp_path: Path, sabotage: str, many: int, planned: list[Kill], caught: str
 ) -> None:
-    found = kills.trial(senders[0], tmp_path, f"sqlite:///{tmp_path / 'state.db'}", 12, planned, sabotage)
+    found = kills.trial(senders[0], tmp_path, f"sqlite:///{tmp_path / 'state.db'}", many, planned, sabotage)
     assert caught in faults(found), found
 
 

@@ -15,7 +15,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from relay import DROP, HANG, only
 
-from notices.smtp import Connection, RelayRefused, Timeouts, allowed
+from bench.sending.relay import Manner
+from notices.smtp import Connection, RelayRefused, Reply, Timeouts, allowed
 from settings import Relay
 
 MIME = b"Message-ID: <m1@x.example>\r\nSubject: s\r\n\r\n.a line with a dot\r\nlast"
@@ -144,6 +145,80 @@ async def test_where_the_relay_takes_it_the_envelope_goes_in_one_write() -> None
     with server.running() as (relay, log):
         await deliver(relay)
     assert log.bursts == []
+
+
+ENVELOPES = [("bounce@x.example", f"p{n}@mail.example") for n in range(4)]
+
+
+async def in_a_row(relay: Relay, given: list[tuple[str, str]] = ENVELOPES) -> list[Reply]:
+    """Messages on one connection, each told with the one before which is next."""
+    connection, replies = Connection(relay, timeouts=PATIENT), []
+    for at, envelope in enumerate(given):
+        comes = ENVELOPES[at + 1] if at + 1 < len(ENVELOPES) else None
+        replies.append(await connection.deliver(*envelope, MIME, lambda: True, following=lambda comes=comes: comes))
+    await connection.quit()
+    return replies
+
+
+async def test_the_next_envelope_goes_behind_the_dot_where_the_relay_takes_that() -> None:
+    with server.running(extensions=("PIPELINING",)) as (relay, log):
+        replies = await in_a_row(relay)
+    assert [reply.result for reply in replies] == ["accepted"] * 4
+    assert log.behind_dots == ["MAIL RCPT DATA"] * 3 + [""]
+    assert [one.recipient for one in log.transactions] == [recipient for _, recipient in ENVELOPES]
+    with server.running() as (relay, log):
+        assert [reply.result for reply in await in_a_row(relay)] == ["accepted"] * 4
+    assert log.behind_dots == [""] * 4
+
+
+@pytest.mark.parametrize(
+    ("verb", "said", "result", "phase"), [case for case in CASES if case[0] not in {"CONNECT", "EHLO"}]
+)
+async def test_each_answer_has_its_meaning_for_a_message_whose_envelope_went_ahead(
+    verb: str, said: str, result: str, phase: str
+) -> None:
+    with server.running(lambda at, count: said if (at, count) == (verb, 1) else None, extensions=("PIPELINING",)) as (
+        relay,
+        log,
+    ):
+        replies = await in_a_row(relay)
+    found = (replies[1].result, replies[1].phase)
+    if (verb, said) == ("MAIL", DROP):  # the relay may close after any message: the next one opens a new connection
+        assert found == ("accepted", "done")
+    elif found != ("accepted", "done") or verb != "RCPT" or "\r\n" not in said:  # or what was too much was seen before
+        assert found == (result, phase)
+    assert [replies[at].result for at in (0, 2, 3)] == ["accepted"] * 3
+    there = {one.recipient for one in log.transactions if one.is_accepted}
+    assert there >= {ENVELOPES[at][1] for at in (0, 2, 3)}
+
+
+async def test_an_envelope_that_went_ahead_is_never_taken_for_that_of_another_message() -> None:
+    with server.running(extensions=("PIPELINING",)) as (relay, log):
+        replies = await in_a_row(relay, [ENVELOPES[0], ("bounce@x.example", "other@mail.example")])
+    assert [reply.result for reply in replies] == ["accepted"] * 2
+    taken = [one.recipient for one in log.transactions if one.is_accepted]
+    assert taken == [ENVELOPES[0][1], "other@mail.example"]
+    assert log.verbs["CONNECT"] == 2
+
+
+async def test_a_message_that_is_stopped_before_its_body_leaves_nothing() -> None:
+    with server.running(extensions=("PIPELINING",)) as (relay, log):
+        connection = Connection(relay, timeouts=PATIENT)
+        reply = await connection.deliver(*ENVELOPES[0], MIME, lambda: True, may_begin=lambda: False)
+        assert not connection.is_open
+    assert (reply.result, reply.phase, log.taken) == ("later", "data", [])
+
+
+@pytest.mark.parametrize("size", [1_000, 70_000, 2_000_000])
+async def test_a_message_of_any_size_arrives_whole(size: int) -> None:
+    mime = b"Message-ID: <m@x.example>\r\n\r\n" + b".line\r\n" * (size // 7)
+    with server.running(manner=Manner(extensions=("PIPELINING",), keeps=True)) as (relay, log):
+        connection = Connection(relay, timeouts=PATIENT)
+        for at in (0, 1):
+            sent = connection.deliver(*ENVELOPES[at], mime, lambda: True, following=lambda: ENVELOPES[1])
+            assert (await sent).result == "accepted"
+        connection.close()
+    assert log.contents == [mime, mime]
 
 
 @pytest.mark.parametrize(

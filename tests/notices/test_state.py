@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta, timezone
+from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
-from sqlalchemy import Engine, inspect, select, text
+from sqlalchemy import Connection, Engine, inspect, select, text
 
+from bench.sending.world import plan
+from notices.migrations import apply
 from notices.state import StateError, control, metadata, open_state, record_run, runs, writing
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -22,6 +28,29 @@ def test_the_migrations_end_in_exactly_the_tables_that_the_code_uses(state: Engi
         differences = compare_metadata(context, metadata)
     assert differences == []
     assert set(inspect(state).get_table_names()) == {*metadata.tables, "alembic_version"}
+
+
+def test_a_mail_keeps_its_bytes_through_the_migrations_there_and_back(state: Engine) -> None:
+    plan(state, 3)
+    query = text("SELECT delivery_id, sealed_mime FROM mails ORDER BY delivery_id")
+    with writing(state) as db:
+        before = {row[0]: bytes(row[1]) for row in db.execute(query)}
+        _migrate(db, command.downgrade, "0002")
+        old = db.execute(text("SELECT delivery_id, sealed_mime FROM deliveries ORDER BY delivery_id"))
+        assert {row[0]: bytes(row[1]) for row in old} == before
+        assert not inspect(db).has_table("mails")
+        _migrate(db, command.upgrade, "head")
+        assert {row[0]: bytes(row[1]) for row in db.execute(query)} == before
+        context = MigrationContext.configure(db, opts={"compare_type": True, "compare_server_default": False})
+        assert compare_metadata(context, metadata) == []
+    assert len(before) == 3
+
+
+def _migrate(db: Connection, direction: Callable[[Config, str], None], revision: str) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(apply.__file__).parent))
+    config.attributes["connection"] = db
+    direction(config, revision)
 
 
 def test_opening_twice_and_at_once_migrates_once(state_url: str) -> None:
