@@ -72,8 +72,8 @@ def planned(frame: pd.DataFrame, demand: Demand | None, terms: Terms = TERMS) ->
     found = pd.DataFrame(index=frame.index)
     found[f"{PLANNED}daily"] = daily
     spread = demand.spread if demand is not None else PLAIN_SPREAD
-    at = _position(frame.iloc[rows], Forecast(daily[rows], wanted.uneven[rows]), spread)
-    level = demand.at(terms.fractile(at.lead_days, at.daily), at.daily) if demand is not None else None
+    at = _position(frame.iloc[rows], wanted.of(rows), spread)
+    level = demand.at(terms.fractile(at.lead_days, at.daily), wanted.size[rows]) if demand is not None else None
     made = replenish.plan(at, terms, level)
     for name in ("runs_out_days", "order_in_days", "quantity", "short_pieces", "waiting_pieces"):
         values = np.full(len(frame), np.nan)
@@ -98,7 +98,8 @@ def covered(frame: pd.DataFrame, terms: Terms = TERMS) -> npt.NDArray[np.bool_]:
 def _wanted(frame: pd.DataFrame, demand: Demand | None) -> Forecast:
     if demand is not None and len(frame):
         return demand.forecast(frame)
-    return Forecast(_values(frame, "demand_units_28d"), np.ones(len(frame)))
+    count = len(frame)
+    return Forecast(_values(frame, "demand_units_28d"), np.ones(count), np.zeros(count, dtype=np.intp))
 
 
 def _position(rows: pd.DataFrame, wanted: Forecast, spread: tuple[float, float]) -> Position:

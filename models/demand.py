@@ -31,56 +31,62 @@ LATER_SHARE = 0.25
 FOLDS = 2  # of the later stretch, each met by trees that knew what came before it
 PARTS = (0.0, 0.25, 0.5, 0.75, 1.0)
 MIXES = tuple((first, second) for first in PARTS for second in PARTS if first + second <= 1)
-SIZES = 3  # groups of articles by expected pieces, each with its own moves
+SIZES = 4  # groups of articles by expected pieces, each with its own moves
 LEAST_IN_SIZE = 200
 LEVELS = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.98)
-LEVEL_BOUNDS = (0.5, 2.0)
+LEVEL_BOUNDS = (0.4, 4.0)
 UNEVEN_BOUNDS = (0.1, 20.0)
 PRIOR_ROWS = 500.0  # of what is followed: few rows leave level and moves where they are
+FOLLOWED_DAYS, FOLLOWED_HALF_LIFE_DAYS = 7, 3.0  # of the weeks that are over: how many begin, and what an older counts
 Moves = tuple[tuple[float, ...], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """Of n rows: expected pieces a day, and the factor on the variance that the spread gives; NaN where nothing is
-    known.
+    """Of n rows: expected pieces a day, and the factor on the variance that the spread gives, NaN where nothing is
+    known; and the group by size.
     """
 
     daily: Array
     uneven: Array
+    size: npt.NDArray[np.intp]
+
+    def of(self, rows: npt.NDArray[np.intp]) -> Forecast:
+        """Some of the rows."""
+        return Forecast(self.daily[rows], self.uneven[rows], self.size[rows])
 
 
 @dataclass(frozen=True, slots=True)
 class Demand:
     """A fitted forecast. days: how far it was learned to look. mix: shares of the relative trees and of those in
-    pieces; the usual demand has the rest. level: factor on the mean. spread: (a, b) of the variance.
+    pieces; the usual demand has the rest. spread: (a, b) of the variance.
 
-    sizes: expected pieces a day between groups. moved: for each group and each of LEVELS the level of the negative
-    binomial below which that share of outcomes fell.
+    sizes: pieces a day, as trees and mix say, between groups. level: of each group, factor on its mean. moved: of each
+    group and each of LEVELS the level of the negative binomial below which that share of outcomes fell.
     """
 
     features: tuple[str, ...]
     days: float
     trees: DemandTrees
     mix: tuple[float, float]
-    level: float
     spread: tuple[float, float]
     sizes: tuple[float, ...]
+    level: tuple[float, ...]
     moved: Moves
 
     def as_json(self) -> dict[str, Any]:
         return {
-            "features": list(self.features), "days": self.days, "mix": list(self.mix), "level": self.level,
-            "spread": list(self.spread), "sizes": list(self.sizes), "moved": [list(group) for group in self.moved],
+            "features": list(self.features), "days": self.days, "mix": list(self.mix),
+            "spread": list(self.spread), "sizes": list(self.sizes), "level": list(self.level),
+            "moved": [list(group) for group in self.moved],
         }  # fmt: skip
 
     def forecast(self, frame: pd.DataFrame) -> Forecast:
         """Of each row. frame: the features by name."""
         return _forecast(_together(_parts(self.trees, frame, self.features), self.mix), self)
 
-    def at(self, level: float | Array, daily: Array) -> Array:
+    def at(self, level: float | Array, size: npt.NDArray[np.intp]) -> Array:
         """The level to ask the negative binomial for, so that a share of ``level`` of outcomes lies below, (n,)."""
-        size = np.searchsorted(np.asarray(self.sizes), daily)
         asked = np.broadcast_to(np.asarray(level, dtype=np.float64), size.shape)
         found = np.empty(size.shape)
         for group, moved in enumerate(self.moved):
@@ -94,7 +100,7 @@ class Demand:
         daily = np.nan_to_num(found.daily)
         mean = daily * days
         variance = np.nan_to_num(found.uneven, nan=1.0) * variance_of(mean, self.spread)
-        columns = [quantile(mean, variance, self.at(level, daily)) for level in levels]
+        columns = [quantile(mean, variance, self.at(level, found.size)) for level in levels]
         return np.where(np.isnan(found.daily)[:, None], np.nan, np.stack(columns, axis=1))
 
     def followed(self, past: pd.DataFrame, counts: Array) -> Demand:
@@ -109,10 +115,10 @@ class Demand:
         rows, counts = past[known], counts[known]
         found, wanted = self.forecast(rows), rows["wanted"].to_numpy(np.float64)
         prior = PRIOR_ROWS * float(np.average(found.daily, weights=counts))
-        level = (counts @ wanted + prior) / max(counts @ found.daily + prior, 1e-9)
-        moving = replace(self, level=self.level * float(np.clip(level, *LEVEL_BOUNDS)))
+        rise = float(np.clip((counts @ wanted + prior) / max(counts @ found.daily + prior, 1e-9), *LEVEL_BOUNDS))
+        moving = replace(self, level=tuple(level * rise for level in self.level))
         found = moving.forecast(rows)
-        fell, size = _fell(found, wanted, moving), np.searchsorted(np.asarray(self.sizes), found.daily)
+        fell, size = _fell(found, wanted, moving), found.size
         moved = []
         for group, before in enumerate(self.moved):
             here = size == group
@@ -128,8 +134,8 @@ def from_json(stored: Mapping[str, Any], relative: xgb.Booster, pieces: xgb.Boos
     a, b = stored["spread"]
     return Demand(
         tuple(stored["features"]), float(stored["days"]), DemandTrees(relative, pieces),
-        (float(first), float(second)), float(stored["level"]), (float(a), float(b)),
-        tuple(float(bound) for bound in stored["sizes"]),
+        (float(first), float(second)), (float(a), float(b)),
+        tuple(float(bound) for bound in stored["sizes"]), tuple(float(level) for level in stored["level"]),
         tuple(tuple(float(level) for level in group) for group in stored["moved"]),
     )  # fmt: skip
 
@@ -152,6 +158,13 @@ def pairs(rows: pd.DataFrame) -> pd.DataFrame:
     return known.sort_values(["as_of", *KEYS], kind="stable")
 
 
+def follow(demand: Demand, rows: pd.DataFrame) -> Demand:
+    """``demand`` after the last weeks. rows: as for ``fit``, of the FOLLOWED_DAYS + AHEAD_DAYS days up to now."""
+    past = pairs(rows)
+    age = (past["as_of"].max() - past["as_of"]).dt.total_seconds().to_numpy(np.float64) / 86_400
+    return demand.followed(past, 0.5 ** (age / FOLLOWED_HALF_LIFE_DAYS) / AHEAD_DAYS)  # their weeks overlap
+
+
 def learn(
     taught: pd.DataFrame, features: tuple[str, ...], params: Params | None = None, *, days: float = AHEAD_DAYS,
     seed: int = 7,
@@ -169,13 +182,14 @@ def learn(
     mix = _best_mix(parts, wanted)
     at = _together(parts, mix)
     mean, deviation = moments(at)
-    level = float(np.clip(wanted.sum() / max(mean.sum(), 1e-9), *LEVEL_BOUNDS))
-    spread = _spread(mean * level * days, (deviation * level * days) ** 2)
-    sizes = tuple(float(bound) for bound in np.quantile(mean * level, np.arange(1, SIZES) / SIZES))
-    found = Demand(features, days, _grow(taught, features, used, seed), mix, level, spread, sizes, ())
-    forecast = _forecast(at, found)
-    moved = _moved(_fell(forecast, wanted, found), np.searchsorted(np.asarray(sizes), forecast.daily))
-    return replace(found, moved=moved)
+    sizes = np.quantile(mean, np.arange(1, SIZES) / SIZES)
+    size = np.searchsorted(sizes, mean)
+    level = _levelled(mean, wanted, size)
+    factor = np.asarray(level)[size] * days
+    spread = _spread(mean * factor, (deviation * factor) ** 2)
+    trees = _grow(taught, features, used, seed)
+    found = Demand(features, days, trees, mix, spread, tuple(sizes.tolist()), level, ())
+    return replace(found, moved=_moved(_fell(_forecast(at, found), wanted, found), size))
 
 
 def _met(
@@ -239,10 +253,11 @@ def _best_mix(parts: tuple[Array, Array, Array], wanted: Array) -> tuple[float, 
 
 def _forecast(at: Array, demand: Demand) -> Forecast:
     mean, deviation = moments(at)
-    daily = demand.level * mean
-    over = variance_of(daily * demand.days, demand.spread)
-    uneven = np.clip((demand.level * deviation * demand.days) ** 2 / over, *UNEVEN_BOUNDS)
-    return Forecast(daily, uneven)
+    size = np.searchsorted(np.asarray(demand.sizes), mean)
+    level = np.asarray(demand.level)[size]  # what is not known sorts last
+    over = variance_of(level * mean * demand.days, demand.spread)
+    uneven = np.clip((level * deviation * demand.days) ** 2 / over, *UNEVEN_BOUNDS)
+    return Forecast(level * mean, uneven, size)
 
 
 def variance_of(mean: Array, spread: tuple[float, float]) -> Array:
@@ -265,6 +280,19 @@ def _fell(found: Forecast, wanted: Array, demand: Demand) -> Array:
     variance = found.uneven * variance_of(mean, demand.spread)
     fell: Array = 1.0 - (reaches(mean, variance, pieces) + reaches(mean, variance, pieces + 1)) / 2
     return fell
+
+
+def _levelled(mean: Array, wanted: Array, size: npt.NDArray[np.intp]) -> tuple[float, ...]:
+    """Wanted over forecast of each group, and of all rows where a group has few: quantiles say little of the mean of
+    an article that mostly sells nothing.
+    """
+
+    def ratio(rows: npt.NDArray[np.bool_]) -> float:
+        return float(np.clip(wanted[rows].sum() / max(mean[rows].sum(), 1e-9), *LEVEL_BOUNDS))
+
+    groups = [size == group for group in range(SIZES)]
+    every = np.ones(len(mean), dtype=bool)
+    return tuple(ratio(here if here.sum() >= LEAST_IN_SIZE else every) for here in groups)
 
 
 def _moved(fell: Array, size: npt.NDArray[np.intp]) -> Moves:

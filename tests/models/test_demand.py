@@ -134,7 +134,7 @@ def test_it_follows_what_has_become_known(months, monthly):
     past, rows = months.tail(2400).head(1200), months.tail(1200)
     risen = past.assign(wanted=past["wanted"] * 1.3)
     followed = monthly.followed(risen, np.ones(len(past)))
-    assert followed.level / monthly.level == pytest.approx(1.3, abs=0.15)
+    assert np.divide(followed.level, monthly.level) == pytest.approx(1.3, abs=0.15)
     wanted = rows["wanted"].to_numpy() * 1.3
     before, after = (pinball.off_by(one.quantiles(rows, 1.0, (0.9,))[:, 0], wanted, 0.9) for one in (monthly, followed))
     assert after < before
