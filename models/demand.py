@@ -33,6 +33,7 @@ PARTS = (0.0, 0.25, 0.5, 0.75, 1.0)
 MIXES = tuple((first, second) for first in PARTS for second in PARTS if first + second <= 1)
 SIZES = 4  # groups of articles by expected pieces, each with its own moves
 LEAST_IN_SIZE = 200
+NOT_WILD = 0.995
 LEVELS = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.98)
 LEVEL_BOUNDS = (0.4, 4.0)
 UNEVEN_BOUNDS = (0.1, 20.0)
@@ -59,10 +60,12 @@ class Forecast:
 @dataclass(frozen=True, slots=True)
 class Demand:
     """A fitted forecast. days: how far it was learned to look. mix: shares of the relative trees and of those in
-    pieces; the usual demand has the rest. spread: (a, b) of the variance.
+    pieces; the usual demand has the rest.
 
-    sizes: pieces a day, as trees and mix say, between groups. level: of each group, factor on its mean. moved: of each
-    group and each of LEVELS the level of the negative binomial below which that share of outcomes fell.
+    spread: (a, b) of the variance a * mean + b * mean squared, from what was missed. apart: the same from what the
+    trees' quantiles tell; an article whose own lie further apart is as much more uneven. sizes: pieces a day, as trees
+    and mix say, between groups. level: of each group, factor on its mean. moved: of each group and each of LEVELS the
+    level of the negative binomial below which that share of outcomes fell.
     """
 
     features: tuple[str, ...]
@@ -70,14 +73,15 @@ class Demand:
     trees: DemandTrees
     mix: tuple[float, float]
     spread: tuple[float, float]
+    apart: tuple[float, float]
     sizes: tuple[float, ...]
     level: tuple[float, ...]
     moved: Moves
 
     def as_json(self) -> dict[str, Any]:
         return {
-            "features": list(self.features), "days": self.days, "mix": list(self.mix),
-            "spread": list(self.spread), "sizes": list(self.sizes), "level": list(self.level),
+            "features": list(self.features), "days": self.days, "mix": list(self.mix), "spread": list(self.spread),
+            "apart": list(self.apart), "sizes": list(self.sizes), "level": list(self.level),
             "moved": [list(group) for group in self.moved],
         }  # fmt: skip
 
@@ -131,10 +135,10 @@ class Demand:
 def from_json(stored: Mapping[str, Any], relative: xgb.Booster, pieces: xgb.Booster) -> Demand:
     """The forecast of a card."""
     first, second = stored["mix"]
-    a, b = stored["spread"]
+    (a, b), (c, d) = stored["spread"], stored["apart"]
     return Demand(
         tuple(stored["features"]), float(stored["days"]), DemandTrees(relative, pieces),
-        (float(first), float(second)), (float(a), float(b)),
+        (float(first), float(second)), (float(a), float(b)), (float(c), float(d)),
         tuple(float(bound) for bound in stored["sizes"]), tuple(float(level) for level in stored["level"]),
         tuple(tuple(float(level) for level in group) for group in stored["moved"]),
     )  # fmt: skip
@@ -186,9 +190,10 @@ def learn(
     size = np.searchsorted(sizes, mean)
     level = _levelled(mean, wanted, size)
     factor = np.asarray(level)[size] * days
-    spread = _spread(mean * factor, (deviation * factor) ** 2)
+    spread = _spread(mean * factor, (wanted * days - mean * factor) ** 2)
+    apart = _spread(mean * factor, (deviation * factor) ** 2)
     trees = _grow(taught, features, used, seed)
-    found = Demand(features, days, trees, mix, spread, tuple(sizes.tolist()), level, ())
+    found = Demand(features, days, trees, mix, spread, apart, tuple(sizes.tolist()), level, ())
     return replace(found, moved=_moved(_fell(_forecast(at, found), wanted, found), size))
 
 
@@ -255,7 +260,7 @@ def _forecast(at: Array, demand: Demand) -> Forecast:
     mean, deviation = moments(at)
     size = np.searchsorted(np.asarray(demand.sizes), mean)
     level = np.asarray(demand.level)[size]  # what is not known sorts last
-    over = variance_of(level * mean * demand.days, demand.spread)
+    over = variance_of(level * mean * demand.days, demand.apart)
     uneven = np.clip((level * deviation * demand.days) ** 2 / over, *UNEVEN_BOUNDS)
     return Forecast(level * mean, uneven, size)
 
@@ -266,11 +271,14 @@ def variance_of(mean: Array, spread: tuple[float, float]) -> Array:
     return found
 
 
-def _spread(mean: Array, variance: Array) -> tuple[float, float]:
-    """(a, b) by least squares of the variances on the mean and its square, each row weighed by its own size."""
+def _spread(mean: Array, squared: Array) -> tuple[float, float]:
+    """(a, b) by least squares of variances, or squared misses, on the mean and its square, each row weighed by its own
+    size; the wildest are cut.
+    """
     size = 1.0 / np.maximum(mean + mean * mean, 1e-6)
     about = np.stack([mean * size, mean * mean * size], axis=1)
-    found, *_ = np.linalg.lstsq(about, variance * size, rcond=None)
+    scaled = squared * size
+    found, *_ = np.linalg.lstsq(about, np.minimum(scaled, np.quantile(scaled, NOT_WILD)), rcond=None)
     return float(np.clip(found[0], 1.0, 20.0)), float(np.clip(found[1], 0.0, 4.0))
 
 
