@@ -39,9 +39,9 @@ class Terms:
 
     shortage_share: float = 0.30
     day_pieces: float = 0.5
-    holding_share_a_year: float = 2.0
+    holding_share_a_year: float = 1.6
     review_days: float = 3.5
-    most_risk: float = 0.05
+    most_risk: float = 0.02
 
     def fractile(self, lead_days: Array, daily: Array) -> Array:
         """The chance with which an order should cover its protection window; a piece too many waits twice as long."""
