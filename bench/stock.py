@@ -20,7 +20,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from bench.sellers import quantities, reorder_loop, retail, retail_demand, speed
 from bench.sellers.panel import Panel
-from jobs import backtest
+from jobs import backtest, train
 from lake import engine
 from lake.store import Lake
 from models import target
@@ -30,7 +30,7 @@ from sources.simulator.parameters import WorldParameters
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 RETAIL, LEDGER = DATA / "freshretailnet", DATA / "usaid_contraceptive"
 TRAIN_BEFORE, TEST_BEFORE = date(2024, 5, 28), date(2024, 6, 11)
-LEARNED, ASKED = 200_000, 200_000
+LEARNED, ASKED = train.MOST_ROWS, 200_000  # learned from as many as the product's training takes
 AHEAD = {"stock_out": "tomorrow", "stock_out_3d": "within three days"}
 LOOP = WorldParameters(seed=2, orders=8_000, days=reorder_loop.WARM_UP_DAYS + 182)
 

@@ -19,7 +19,7 @@ from pyspark.sql import functions as F
 
 from lake.store import Lake
 from models import replenish
-from models.demand import Demand
+from models.demand import Demand, Forecast
 from models.negative_binomial import Array
 from models.replenish import Position, Terms
 
@@ -65,13 +65,15 @@ def planned(frame: pd.DataFrame, demand: Demand | None, terms: Terms = TERMS) ->
 
     frame: candidates' features, as_of. demand: the forecast of the model in service; without one the usual demand.
     """
-    daily = demand.daily(frame) if demand is not None and len(frame) else _values(frame, "demand_units_28d")
+    wanted = _wanted(frame, demand)
+    daily = wanted.daily
     counted = np.isfinite(_values(frame, "on_hand_units")) & np.isfinite(_values(frame, "lead_time_days"))
     rows = np.flatnonzero(counted & np.isfinite(daily))
     found = pd.DataFrame(index=frame.index)
     found[f"{PLANNED}daily"] = daily
-    at = _position(frame.iloc[rows], daily[rows], demand)
-    level = demand.at(terms.fractile(at.lead_days, at.daily)) if demand is not None else None
+    spread = demand.spread if demand is not None else PLAIN_SPREAD
+    at = _position(frame.iloc[rows], wanted.of(rows), spread)
+    level = demand.at(terms.fractile(at.lead_days, at.daily), wanted.size[rows]) if demand is not None else None
     made = replenish.plan(at, terms, level)
     for name in ("runs_out_days", "order_in_days", "quantity", "short_pieces", "waiting_pieces"):
         values = np.full(len(frame), np.nan)
@@ -93,13 +95,21 @@ def covered(frame: pd.DataFrame, terms: Terms = TERMS) -> npt.NDArray[np.bool_]:
     return found
 
 
-def _position(rows: pd.DataFrame, daily: Array, demand: Demand | None) -> Position:
+def _wanted(frame: pd.DataFrame, demand: Demand | None) -> Forecast:
+    if demand is not None and len(frame):
+        return demand.forecast(frame)
+    count = len(frame)
+    return Forecast(_values(frame, "demand_units_28d"), np.ones(count), np.zeros(count, dtype=np.intp))
+
+
+def _position(rows: pd.DataFrame, wanted: Forecast, spread: tuple[float, float]) -> Position:
     lead = _values(rows, "lead_time_days")
     late = np.fmax(_values(rows, "lead_time_p90_days"), lead)
     return Position(
         on_hand=_values(rows, "on_hand_units"),
-        daily=daily,
-        spread=demand.spread if demand is not None else PLAIN_SPREAD,
+        daily=wanted.daily,
+        spread=spread,
+        uneven=wanted.uneven,
         lead_days=lead,
         lead_spread=np.log(late / lead) / Z90,
         inbound=np.nan_to_num(_values(rows, "open_inbound_units")),

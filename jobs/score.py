@@ -20,7 +20,7 @@ import pyarrow as pa
 from pyspark.sql import functions as F
 
 from features import catalog
-from jobs import evidence, lately, pace, window_coverage
+from jobs import demand_lately, evidence, lately, pace, window_coverage
 from jobs.context import Context, StepReport, open_lake
 from jobs.record import recorded
 from lake import evolve
@@ -158,7 +158,7 @@ def score(lake: Lake, spec: TargetSpec, day: date, served: Served, *, embedded: 
 def told(lake: Lake, spec: TargetSpec, moment: datetime, served: Served, chosen: pa.Table) -> pa.Table:
     """CANDIDATES: the chosen scores with their reasons and the evidence that every message draws on."""
     frame = _features_of(lake, spec, chosen, moment)
-    frame = evidence.planned(spec, frame, served.model.demand)
+    frame = evidence.planned(spec, frame, demand_lately.followed(lake, spec, served.model.demand, moment))
     about = evidence.gather(lake, spec, frame, moment)
     reasons = explain.reasons(served.model, frame, explain.told(spec), [fact.sources for fact in about])
     windows = _windows(lake, spec, moment, served, frame, about)

@@ -1,16 +1,17 @@
 """How many pieces will be wanted: one pooled model for all articles, as a mean a day and a spread that grows with time.
 
 It learns from pairs of feature rows: what a row a week later says about the demand of that week, which is scaled for
-the hours out of stock and so never the raw sales. Each article is measured against its own usual demand, newer weeks
-count more. The mean is Tweedie trees and the usual demand in a mix, both chosen on a later stretch of time; so is the
-spread (negative binomial: variance = a * mean + b * mean squared). Levels are then moved to where outcomes fell
-(conformal, by probability integral transform), which keeps quantiles in order.
+the hours out of stock and so never the raw sales. Quantile trees (models.demand_trees), mixed with the usual demand,
+give each article a mean and a variance, and with them a negative binomial over any stretch of days. Newer weeks count
+more. The mix is chosen, and the level set, on a later stretch of time that the trees have not seen; levels are moved
+there, by size of the article, to where outcomes fell (conformal, by probability integral transform), which keeps
+quantiles in order. What has become known since moves level and levels once more (``followed``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,156 +19,304 @@ import numpy.typing as npt
 import pandas as pd
 import xgboost as xgb
 
+from models.demand_trees import AT, DemandTrees, Params, grow, moments
 from models.negative_binomial import Array, quantile, reaches
 
 AHEAD_DAYS = 7
 WANTED, USUAL, RECENT = "demand_units_7d", "demand_units_28d", "demand_units_14d"
+KEYS = ("subject_id", "sku_id")
 LEAST_USUAL = 0.02  # pieces a day: below it an article is measured against this
-MOST_RATIO = 12.0
 LEAST_ROWS = 300
 LATER_SHARE = 0.25
-HALF_LIFE_DAYS = 60.0
-ROUNDS = 120
-SHARES = (1.0, 0.75, 0.5, 0.25, 0.0)
+FOLDS = 2  # of the later stretch, each met by trees that knew what came before it
+PARTS = (0.0, 0.25, 0.5, 0.75, 1.0)
+MIXES = tuple((first, second) for first in PARTS for second in PARTS if first + second <= 1)
+SIZES = 4  # groups of articles by expected pieces, each with its own moves
+LEAST_IN_SIZE = 200
+NOT_WILD = 0.995
 LEVELS = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.98)
+LEVEL_BOUNDS = (0.4, 4.0)
+UNEVEN_BOUNDS = (0.1, 20.0)
+PRIOR_ROWS = 500.0  # of what is followed: few rows leave level and moves where they are
+FOLLOWED_DAYS, FOLLOWED_HALF_LIFE_DAYS = 7, 3.0  # of the weeks that are over: how many begin, and what an older counts
+Moves = tuple[tuple[float, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """Of n rows: expected pieces a day, and the factor on the variance that the spread gives, NaN where nothing is
+    known; and the group by size.
+    """
+
+    daily: Array
+    uneven: Array
+    size: npt.NDArray[np.intp]
+
+    def of(self, rows: npt.NDArray[np.intp]) -> Forecast:
+        """Some of the rows."""
+        return Forecast(self.daily[rows], self.uneven[rows], self.size[rows])
 
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """A fitted forecast. share: of the trees in the mean. level: factor on the mean. spread: (a, b) of the variance.
+    """A fitted forecast. days: how far it was learned to look. mix: shares of the relative trees and of those in
+    pieces; the usual demand has the rest.
 
-    moved: for each of LEVELS the level of the negative binomial below which that share of outcomes fell.
+    spread: (a, b) of the variance a * mean + b * mean squared, from what was missed. apart: the same from what the
+    trees' quantiles tell; an article whose own lie further apart is as much more uneven. sizes: pieces a day, as trees
+    and mix say, between groups. level: of each group, factor on its mean. moved: of each group and each of LEVELS the
+    level of the negative binomial below which that share of outcomes fell.
     """
 
     features: tuple[str, ...]
-    booster: xgb.Booster
-    share: float
-    level: float
+    days: float
+    trees: DemandTrees
+    mix: tuple[float, float]
     spread: tuple[float, float]
-    moved: tuple[float, ...]
+    apart: tuple[float, float]
+    sizes: tuple[float, ...]
+    level: tuple[float, ...]
+    moved: Moves
 
     def as_json(self) -> dict[str, Any]:
         return {
-            "features": list(self.features), "share": self.share, "level": self.level, "spread": list(self.spread),
-            "moved": list(self.moved),
+            "features": list(self.features), "days": self.days, "mix": list(self.mix), "spread": list(self.spread),
+            "apart": list(self.apart), "sizes": list(self.sizes), "level": list(self.level),
+            "moved": [list(group) for group in self.moved],
         }  # fmt: skip
 
-    def daily(self, frame: pd.DataFrame) -> Array:
-        """Expected pieces a day over the next week, (n,); NaN where nothing says what the article sells.
+    def forecast(self, frame: pd.DataFrame) -> Forecast:
+        """Of each row. frame: the features by name."""
+        return _forecast(_together(_parts(self.trees, frame, self.features), self.mix), self)
 
-        frame: the features by name.
-        """
-        return self.level * _mixed(_ratios(self.booster, frame, self.features), frame, self.share)
-
-    def variance(self, mean: Array) -> Array:
-        """Variance of the demand of a stretch of days whose mean is ``mean``."""
-        found: Array = self.spread[0] * mean + self.spread[1] * mean * mean
+    def at(self, level: float | Array, size: npt.NDArray[np.intp]) -> Array:
+        """The level to ask the negative binomial for, so that a share of ``level`` of outcomes lies below, (n,)."""
+        asked = np.broadcast_to(np.asarray(level, dtype=np.float64), size.shape)
+        found = np.empty(size.shape)
+        for group, moved in enumerate(self.moved):
+            here = size == group
+            found[here] = np.interp(asked[here], (0.0, *LEVELS, 1.0), (0.0, *moved, 1.0))
         return found
-
-    def at(self, level: float | Array) -> Array:
-        """The level to ask the negative binomial for, so that a share of ``level`` of outcomes lies below."""
-        return np.asarray(np.interp(level, (0.0, *LEVELS, 1.0), (0.0, *self.moved, 1.0)), dtype=np.float64)
 
     def quantiles(self, frame: pd.DataFrame, days: float, levels: tuple[float, ...] = LEVELS) -> Array:
         """(n, levels) pieces wanted over ``days``; ascending along each row."""
-        mean = self.daily(frame) * days
-        known = np.nan_to_num(mean)
-        columns = [quantile(known, self.variance(known), self.at(level)) for level in levels]
-        return np.where(np.isnan(mean)[:, None], np.nan, np.stack(columns, axis=1))
+        found = self.forecast(frame)
+        daily = np.nan_to_num(found.daily)
+        mean = daily * days
+        variance = np.nan_to_num(found.uneven, nan=1.0) * variance_of(mean, self.spread)
+        columns = [quantile(mean, variance, self.at(level, found.size)) for level in levels]
+        return np.where(np.isnan(found.daily)[:, None], np.nan, np.stack(columns, axis=1))
+
+    def followed(self, past: pd.DataFrame, counts: Array) -> Demand:
+        """The same forecast at the level, and with the moves, of what has become known since it was learned.
+
+        past: the features of earlier rows and ``wanted``, the demand a day that followed them, nulls allowed. counts:
+        how much each row says, 1 for a whole one.
+        """
+        known = past["wanted"].notna().to_numpy() & past[USUAL].notna().to_numpy() & (counts > 0)
+        if not known.any():
+            return self
+        rows, counts = past[known], counts[known]
+        found, wanted = self.forecast(rows), rows["wanted"].to_numpy(np.float64)
+        prior = PRIOR_ROWS * float(np.average(found.daily, weights=counts))
+        rise = float(np.clip((counts @ wanted + prior) / max(counts @ found.daily + prior, 1e-9), *LEVEL_BOUNDS))
+        moving = replace(self, level=tuple(level * rise for level in self.level))
+        found = moving.forecast(rows)
+        fell, size = _fell(found, wanted, moving), found.size
+        moved = []
+        for group, before in enumerate(self.moved):
+            here = size == group
+            seen = float(counts[here].sum())
+            now = _levels(fell[here], counts[here]) if seen > 0 else np.asarray(before)
+            moved.append(tuple(((seen * now + PRIOR_ROWS * np.asarray(before)) / (seen + PRIOR_ROWS)).tolist()))
+        return replace(moving, moved=tuple(moved))
 
 
-def from_json(stored: Mapping[str, Any], booster: xgb.Booster) -> Demand:
+def from_json(stored: Mapping[str, Any], relative: xgb.Booster, pieces: xgb.Booster) -> Demand:
     """The forecast of a card."""
-    a, b = stored["spread"]
+    first, second = stored["mix"]
+    (a, b), (c, d) = stored["spread"], stored["apart"]
     return Demand(
-        tuple(stored["features"]), booster, float(stored["share"]), float(stored["level"]), (float(a), float(b)),
-        tuple(float(level) for level in stored["moved"]),
+        tuple(stored["features"]), float(stored["days"]), DemandTrees(relative, pieces),
+        (float(first), float(second)), (float(a), float(b)), (float(c), float(d)),
+        tuple(float(bound) for bound in stored["sizes"]), tuple(float(level) for level in stored["level"]),
+        tuple(tuple(float(level) for level in group) for group in stored["moved"]),
     )  # fmt: skip
 
 
 def fit(rows: pd.DataFrame, features: tuple[str, ...], *, seed: int = 7) -> Demand | None:
     """Learn from feature rows, all of them known by then; None where there are too few pairs a week apart.
 
-    rows: subject_id, sku_id, as_of and features, among them the demand of 7 and 28 days.
+    rows: subject_id, sku_id, as_of and features, among them the demand of 7, 14 and 28 days.
     """
-    pairs = _pairs(rows)
-    if len(pairs) < LEAST_ROWS:
-        return None
-    cut = pairs["as_of"].iloc[int(len(pairs) * (1 - LATER_SHARE))]
-    earlier = pairs.loc[pairs["as_of"] <= cut - pd.Timedelta(days=AHEAD_DAYS)]
-    later = pairs.loc[pairs["as_of"] > cut]
-    if len(earlier) < LEAST_ROWS // 2 or len(later) < LEAST_ROWS // 6:
-        return None
-    trial = _grow(earlier, features, seed)
-    ratios, wanted = _ratios(trial, later, features), later["wanted"].to_numpy(np.float64)
-    off = {share: float(np.abs(_mixed(ratios, later, share) - wanted).sum()) for share in SHARES}
-    share = min(SHARES, key=lambda name: (off[name], -name))
-    mean = _mixed(ratios, later, share)
-    level = float(np.clip(wanted.sum() / max(mean.sum(), 1e-9), 0.5, 2.0))
-    spread = _spread(mean * level * AHEAD_DAYS, wanted * AHEAD_DAYS)
-    moved = _moved(mean * level * AHEAD_DAYS, wanted * AHEAD_DAYS, spread)
-    return Demand(features, _grow(pairs, features, seed), share, level, spread, moved)
+    return learn(pairs(rows), features, seed=seed)
 
 
-def _pairs(rows: pd.DataFrame) -> pd.DataFrame:
+def pairs(rows: pd.DataFrame) -> pd.DataFrame:
     """Rows with ``wanted``: the demand a day of the seven days from as_of on, as a row a week later knew it."""
-    keys = ["subject_id", "sku_id", "as_of"]
+    keys = [*KEYS, "as_of"]
     then = rows[[*keys, WANTED]].rename(columns={WANTED: "wanted"})
     then["as_of"] = then["as_of"] - pd.Timedelta(days=AHEAD_DAYS)
     joined = rows.merge(then, on=keys, how="inner")
     known = joined[joined["wanted"].notna() & joined[USUAL].notna()]
-    return known.sort_values(["as_of", "subject_id", "sku_id"], kind="stable")
+    return known.sort_values(["as_of", *KEYS], kind="stable")
+
+
+def follow(demand: Demand, rows: pd.DataFrame) -> Demand:
+    """``demand`` after the last weeks. rows: as for ``fit``, of the FOLLOWED_DAYS + AHEAD_DAYS days up to now."""
+    past = pairs(rows)
+    age = (past["as_of"].max() - past["as_of"]).dt.total_seconds().to_numpy(np.float64) / 86_400
+    return demand.followed(past, 0.5 ** (age / FOLLOWED_HALF_LIFE_DAYS) / AHEAD_DAYS)  # their weeks overlap
+
+
+def learn(
+    taught: pd.DataFrame, features: tuple[str, ...], params: Params | None = None, *, days: float = AHEAD_DAYS,
+    seed: int = 7,
+) -> Demand | None:  # fmt: skip
+    """Learn from rows with ``wanted``, the demand a day of the ``days`` from as_of on; None where they are few.
+
+    taught: as_of, features, USUAL and RECENT, sorted by as_of.
+    """
+    used = params or Params()
+    met = _met(taught, features, used, days, seed)
+    if met is None:
+        return None
+    later, parts = met
+    wanted = later["wanted"].to_numpy(np.float64)
+    mix = _best_mix(parts, wanted)
+    at = _together(parts, mix)
+    mean, deviation = moments(at)
+    sizes = np.quantile(mean, np.arange(1, SIZES) / SIZES)
+    size = np.searchsorted(sizes, mean)
+    level = _levelled(mean, wanted, size)
+    factor = np.asarray(level)[size] * days
+    spread = _spread(mean * factor, (wanted * days - mean * factor) ** 2)
+    apart = _spread(mean * factor, (deviation * factor) ** 2)
+    trees = _grow(taught, features, used, seed)
+    found = Demand(features, days, trees, mix, spread, apart, tuple(sizes.tolist()), level, ())
+    return replace(found, moved=_moved(_fell(_forecast(at, found), wanted, found), size))
+
+
+def _met(
+    taught: pd.DataFrame, features: tuple[str, ...], params: Params, days: float, seed: int
+) -> tuple[pd.DataFrame, tuple[Array, Array, Array]] | None:
+    """The later rows and their ``_parts``, each fold by trees that knew what was over before it; None where rows are
+    few.
+    """
+    if len(taught) < LEAST_ROWS:
+        return None
+    starts = [taught["as_of"].iloc[int(len(taught) * (1 - LATER_SHARE * n / FOLDS))] for n in range(FOLDS, 0, -1)]
+    later, found = [], []
+    for start, end in zip(starts, [*starts[1:], taught["as_of"].iloc[-1]], strict=True):
+        known = taught.loc[taught["as_of"] <= start - pd.Timedelta(days=days)]
+        fold = taught.loc[(taught["as_of"] > start) & (taught["as_of"] <= end)]
+        if len(known) < LEAST_ROWS // 2 or fold.empty:
+            continue
+        later.append(fold)
+        found.append(_parts(_grow(known, features, params, seed), fold, features))
+    if sum(len(fold) for fold in later) < LEAST_ROWS // 6:
+        return None
+    first, second, plain = (np.concatenate(part) for part in zip(*found, strict=True))
+    return pd.concat(later), (first, second, plain)
 
 
 def _usual(rows: pd.DataFrame) -> Array:
-    found: Array = np.maximum(rows[USUAL].to_numpy(np.float64), LEAST_USUAL)
-    return np.where(np.isnan(rows[USUAL].to_numpy(np.float64)), np.nan, found)
+    known = rows[USUAL].to_numpy(np.float64)
+    return np.where(np.isnan(known), np.nan, np.maximum(known, LEAST_USUAL))
 
 
-def _grow(rows: pd.DataFrame, features: tuple[str, ...], seed: int) -> xgb.Booster:
-    usual = _usual(rows)
+def _grow(rows: pd.DataFrame, features: tuple[str, ...], params: Params, seed: int) -> DemandTrees:
     age = (rows["as_of"].max() - rows["as_of"]).dt.total_seconds().to_numpy(np.float64) / 86_400
-    weight = usual * 0.5 ** (age / HALF_LIFE_DAYS)  # by pieces, so that totals come out right
-    settings = {
-        "objective": "reg:tweedie", "tweedie_variance_power": 1.3, "tree_method": "hist", "learning_rate": 0.06,
-        "max_depth": 5, "max_bin": 64, "min_child_weight": 10, "subsample": 0.8, "colsample_bytree": 0.5,
-        "reg_lambda": 3.0, "nthread": 2, "seed": seed,
-    }  # fmt: skip
-    label = np.minimum(rows["wanted"].to_numpy(np.float64) / usual, MOST_RATIO)
-    data = xgb.DMatrix(
-        _matrix(rows, features), label=label, weight=weight / weight.mean(), feature_names=list(features)
-    )
-    return xgb.train(settings, data, num_boost_round=ROUNDS)
+    return grow(rows, features, _usual(rows), 0.5 ** (age / params.half_life_days), params, seed)
 
 
-def _ratios(booster: xgb.Booster, rows: pd.DataFrame, features: tuple[str, ...]) -> Array:
-    data = xgb.DMatrix(_matrix(rows, features), feature_names=list(features))
-    return np.asarray(booster.predict(data), dtype=np.float64)
-
-
-def _mixed(ratios: Array, rows: pd.DataFrame, share: float) -> Array:
+def _parts(trees: DemandTrees, rows: pd.DataFrame, features: tuple[str, ...]) -> tuple[Array, Array, Array]:
+    """(n, 3) pieces at AT each: of the relative trees, of those in pieces, and the usual demand."""
     usual = _usual(rows)
     recent = rows[RECENT].to_numpy(np.float64)
     plain = (usual + np.where(np.isnan(recent), usual, recent)) / 2
-    found: Array = share * ratios * usual + (1 - share) * plain
+    relative, pieces = trees.predict(rows, features, usual)
+    middle = (relative[:, [1]] + pieces[:, [1]]) / 2
+    return relative, pieces, plain[:, None] + (relative + pieces) / 2 - middle
+
+
+def _together(parts: tuple[Array, Array, Array], mix: tuple[float, float]) -> Array:
+    relative, pieces, plain = parts
+    found: Array = mix[0] * relative + mix[1] * pieces + (1 - sum(mix)) * plain
     return found
 
 
-def _spread(mean: Array, wanted: Array) -> tuple[float, float]:
-    """(a, b) by least squares of squared misses on the mean and its square, each row weighed by its own size."""
+def _best_mix(parts: tuple[Array, Array, Array], wanted: Array) -> tuple[float, float]:
+    """With the least pinball loss; where equal, the most of trees."""
+    level = np.asarray(AT)
+    lost = {}
+    for mix in MIXES:
+        miss = wanted[:, None] - np.sort(_together(parts, mix), axis=1)
+        lost[mix] = float(np.maximum(level * miss, (level - 1) * miss).sum())
+    return min(MIXES, key=lambda mix: (lost[mix], -sum(mix)))
+
+
+def _forecast(at: Array, demand: Demand) -> Forecast:
+    mean, deviation = moments(at)
+    size = np.searchsorted(np.asarray(demand.sizes), mean)
+    level = np.asarray(demand.level)[size]  # what is not known sorts last
+    over = variance_of(level * mean * demand.days, demand.apart)
+    uneven = np.clip((level * deviation * demand.days) ** 2 / over, *UNEVEN_BOUNDS)
+    return Forecast(level * mean, uneven, size)
+
+
+def variance_of(mean: Array, spread: tuple[float, float]) -> Array:
+    """Variance of the demand of a stretch of days whose mean is ``mean``."""
+    found: Array = np.maximum(spread[0] * mean + spread[1] * mean * mean, 1e-9)
+    return found
+
+
+def _spread(mean: Array, squared: Array) -> tuple[float, float]:
+    """(a, b) by least squares of variances, or squared misses, on the mean and its square, each row weighed by its own
+    size; the wildest are cut.
+    """
     size = 1.0 / np.maximum(mean + mean * mean, 1e-6)
     about = np.stack([mean * size, mean * mean * size], axis=1)
-    found, *_ = np.linalg.lstsq(about, (wanted - mean) ** 2 * size, rcond=None)
+    scaled = squared * size
+    found, *_ = np.linalg.lstsq(about, np.minimum(scaled, np.quantile(scaled, NOT_WILD)), rcond=None)
     return float(np.clip(found[0], 1.0, 20.0)), float(np.clip(found[1], 0.0, 4.0))
 
 
-def _moved(mean: Array, wanted: Array, spread: tuple[float, float]) -> tuple[float, ...]:
-    variance = spread[0] * mean + spread[1] * mean * mean
-    pieces = np.round(wanted)
-    fell = 1.0 - (reaches(mean, variance, pieces) + reaches(mean, variance, pieces + 1)) / 2  # middle of its step
-    found = np.quantile(fell, LEVELS)
-    return tuple(float(level) for level in np.maximum.accumulate(np.clip(found, 0.001, 0.999)))
+def _fell(found: Forecast, wanted: Array, demand: Demand) -> Array:
+    """Where each outcome fell in its distribution, 0 to 1: the middle of its step."""
+    mean, pieces = found.daily * demand.days, np.round(wanted * demand.days)
+    variance = found.uneven * variance_of(mean, demand.spread)
+    fell: Array = 1.0 - (reaches(mean, variance, pieces) + reaches(mean, variance, pieces + 1)) / 2
+    return fell
 
 
-def _matrix(rows: pd.DataFrame, features: tuple[str, ...]) -> npt.NDArray[np.float32]:
-    return rows[list(features)].to_numpy(dtype=np.float32, na_value=np.nan)
+def _levelled(mean: Array, wanted: Array, size: npt.NDArray[np.intp]) -> tuple[float, ...]:
+    """Wanted over forecast of each group, and of all rows where a group has few: quantiles say little of the mean of
+    an article that mostly sells nothing.
+    """
+
+    def ratio(rows: npt.NDArray[np.bool_]) -> float:
+        return float(np.clip(wanted[rows].sum() / max(mean[rows].sum(), 1e-9), *LEVEL_BOUNDS))
+
+    groups = [size == group for group in range(SIZES)]
+    every = np.ones(len(mean), dtype=bool)
+    return tuple(ratio(here if here.sum() >= LEAST_IN_SIZE else every) for here in groups)
+
+
+def _moved(fell: Array, size: npt.NDArray[np.intp]) -> Moves:
+    """Of each group, and of all rows where a group has few."""
+    pooled = _levels(fell, np.ones(len(fell)))
+    found = []
+    for group in range(SIZES):
+        here = fell[size == group]
+        moves = _levels(here, np.ones(len(here))) if len(here) >= LEAST_IN_SIZE else pooled
+        found.append(tuple(moves.tolist()))
+    return tuple(found)
+
+
+def _levels(fell: Array, counts: Array) -> Array:
+    """Weighed quantiles at LEVELS."""
+    order = np.argsort(fell, kind="stable")
+    reached = (np.cumsum(counts[order]) - counts[order] / 2) / counts.sum()
+    found: Array = np.maximum.accumulate(np.clip(np.interp(LEVELS, reached, fell[order]), 0.001, 0.999))
+    return found

@@ -1,8 +1,9 @@
 """A fitted model: trees, the rule it may lean on, a calibration, and the card that says what all of it is.
 
 A model is a folder of plain files: ``model.ubj`` (XGBoost's own format), where there is a date window ``window.ubj``,
-where there is a deadline ``hazard.ubj``, where demand is forecast ``demand.ubj``, and ``card.json``. No pickles. The
-card holds the digests of the trees, which are compared before they are parsed: a truncated UBJ can ask for 68 GB.
+where there is a deadline ``hazard.ubj``, where demand is forecast ``demand.ubj`` and ``demand_pieces.ubj``, and
+``card.json``. No pickles. The card holds the digests of the trees, which are compared before they are parsed: a
+truncated UBJ can ask for 68 GB.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ TREES = "model.ubj"
 WINDOW_TREES = "window.ubj"
 HAZARD_TREES = "hazard.ubj"
 DEMAND_TREES = "demand.ubj"
+DEMAND_PIECES_TREES = "demand_pieces.ubj"
 CARD = "card.json"
 
 
@@ -153,7 +155,8 @@ def save(model: Model, folder: Path) -> dict[str, Any]:
     trees = {TREES: model.booster}
     trees |= {WINDOW_TREES: model.window.booster} if model.window else {}
     trees |= {HAZARD_TREES: model.hazard.booster} if model.hazard else {}
-    trees |= {DEMAND_TREES: model.demand.booster} if model.demand else {}
+    if model.demand:
+        trees |= {DEMAND_TREES: model.demand.trees.relative, DEMAND_PIECES_TREES: model.demand.trees.pieces}
     digests = {}
     for name, booster in trees.items():
         raw = bytes(booster.save_raw(raw_format="ubj"))
@@ -170,8 +173,7 @@ def load(folder: Path, card_digest: str | None = None) -> Model:
     card_digest: what the registry says the card's SHA-256 is; None where there is no registry. Raises ModelRefused.
     """
     card = _card(folder, card_digest)
-    window, hazard = card["window"], card.get("hazard")  # cards of older models know no hazard and no demand
-    demand = card.get("demand")
+    window, hazard = card["window"], card.get("hazard")  # cards of older models know no hazard
     return Model(
         target=card["target"],
         features=tuple(card["features"]),
@@ -182,8 +184,19 @@ def load(folder: Path, card_digest: str | None = None) -> Model:
         about=card["about"],
         window=date_window.from_json(window, _trees(folder, WINDOW_TREES, card)) if window else None,
         hazard=hazards.from_json(hazard, _trees(folder, HAZARD_TREES, card)) if hazard else None,
-        demand=demands.from_json(demand, _trees(folder, DEMAND_TREES, card)) if demand else None,
+        demand=_demand(folder, card),
     )
+
+
+def _demand(folder: Path, card: dict[str, Any]) -> Demand | None:
+    """The card's forecast of demand; None where there is none, or one of an older kind: until the next training plans
+    are then made from the usual demand.
+    """
+    stored = card.get("demand")
+    if stored is None or DEMAND_PIECES_TREES not in card["sha256"]:
+        return None
+    trees = (_trees(folder, name, card) for name in (DEMAND_TREES, DEMAND_PIECES_TREES))
+    return demands.from_json(stored, *trees)
 
 
 def _card(folder: Path, digest: str | None) -> dict[str, Any]:

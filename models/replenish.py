@@ -39,9 +39,9 @@ class Terms:
 
     shortage_share: float = 0.30
     day_pieces: float = 0.5
-    holding_share_a_year: float = 2.0
+    holding_share_a_year: float = 1.6
     review_days: float = 3.5
-    most_risk: float = 0.05
+    most_risk: float = 0.02
 
     def fractile(self, lead_days: Array, daily: Array) -> Array:
         """The chance with which an order should cover its protection window; a piece too many waits twice as long."""
@@ -53,7 +53,8 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Where n articles stand. daily: expected pieces wanted a day; spread: (a, b) of the variance a*m + b*m*m.
+    """Where n articles stand. daily: expected pieces wanted a day; spread: (a, b) of the variance a*m + b*m*m; uneven:
+    factor on it.
 
     lead_days, lead_spread: median and log-spread of the lead time. inbound: pieces on the way; inbound_days: until its
     announced arrival (NaN: not announced, or none; negative: overdue); inbound_age_days: since it was ordered.
@@ -62,6 +63,7 @@ class Position:
     on_hand: Array
     daily: Array
     spread: tuple[float, float]
+    uneven: Array
     lead_days: Array
     lead_spread: Array
     inbound: Array
@@ -69,7 +71,8 @@ class Position:
     inbound_age_days: Array
 
     def variance(self, mean: Array) -> Array:
-        found: Array = self.spread[0] * mean + self.spread[1] * mean * mean
+        """Of the demand of each article over stretches of days with that mean, (..., n)."""
+        found: Array = self.uneven * (self.spread[0] * mean + self.spread[1] * mean * mean)
         return found
 
     def of(self, rows: slice | Rows) -> Position:
@@ -146,7 +149,7 @@ def runs_out_by(at: Position) -> Array:
 def _runs_out_by(at: Position, coming: Coming) -> Array:
     days = np.arange(1, LOOKS_AHEAD_DAYS + 1, dtype=np.float64)
     mean = at.daily[:, None] * days[None, :]
-    variance = at.variance(mean)
+    variance = at.variance(mean.T).T
     found = _reached(mean, variance, at.on_hand[:, None])
     if coming.rows.size:
         rows = coming.rows

@@ -15,9 +15,10 @@ from features.history import AHEAD_DAYS, PAST_DAYS, Floats, History, Ints, mean
 
 SELLING_HOURS = 16
 FILE = "train_daily.parquet"
-LEAST_USUAL = 0.05
-PRIOR = 2.0
+STEP = 0.1  # sales are told in tenths of what they were scaled by: one of them counts as a piece
+PRIOR = 20.0
 _KEYS = ["store_id", "product_id"]
+_FAR_DAYS = 31.0
 _GROUPS = (("product_id",), ("store_id",), ("third_category_id",), ("city_id",), ("city_id", "product_id"))
 
 
@@ -34,7 +35,7 @@ class Panel:
 
     def __init__(self, folder: Path) -> None:
         columns = [*_KEYS, "city_id", "third_category_id", "dt", "discount", "activity_flag", "sale_amount",
-                   "stockout_hours_6_22"]  # fmt: skip
+                   "stockout_hours_6_22", "holiday_flag"]  # fmt: skip
         rows = pd.read_parquet(folder / FILE, columns=columns).sort_values([*_KEYS, "dt"], kind="stable")
         self.days = int(rows["dt"].nunique())
         self.first = int((np.datetime64(rows["dt"].min()) - np.datetime64("1970-01-01")) / np.timedelta64(1, "D"))
@@ -43,7 +44,8 @@ class Panel:
         def laid(name: str) -> npt.NDArray[np.float32]:
             return rows[name].to_numpy(np.float32).reshape(self.count, self.days)
 
-        self.sale, self.hours_out = laid("sale_amount"), laid("stockout_hours_6_22")
+        self.sale, self.hours_out = laid("sale_amount") / np.float32(STEP), laid("stockout_hours_6_22")
+        self.holidays = np.flatnonzero(laid("holiday_flag").max(axis=0) > 0)
         self.discount, self.active = np.clip(1 - laid("discount"), 0, 1), laid("activity_flag")
         self.rises = [self._rise(rows, names) for names in _GROUPS]
 
@@ -58,17 +60,28 @@ class Panel:
     def sold(self, chosen: Chosen) -> Floats:
         return np.asarray(self.sale[chosen.series, chosen.day], dtype=np.float64)
 
-    def features(self, chosen: Chosen, *, scaled: bool) -> tuple[npt.NDArray[np.float32], Floats]:
-        """(n, k) and the usual demand (n,). scaled False: sales as they are, as if nothing had ever been out."""
+    def features(self, chosen: Chosen, *, scaled: bool) -> pd.DataFrame:
+        """Features by name, as_of. scaled False: sales as they are, as if nothing had ever been out."""
         history = self._history(chosen)
         if not scaled:
             known = ~np.isnan(history.in_stock_share)
             history = replace(history, in_stock_share=np.where(known, 1.0, np.nan))
         values = demand_features.compute(history) | week.compute(history) | promotions.compute(history)
+        values |= self._calendar(chosen.day)
         if scaled:
             values |= in_stock.compute(history) | self._around(chosen, history)
-        usual = np.maximum(np.nan_to_num(values["demand_units_28d"], nan=0.3), LEAST_USUAL)
-        return np.stack([np.asarray(value, dtype=np.float32) for value in values.values()], axis=1), usual
+        as_of = pd.Timestamp(0, tz="UTC") + pd.to_timedelta(self.first + chosen.day, unit="D")
+        keys = {"subject_id": chosen.series.astype(str), "sku_id": "", "as_of": as_of}
+        return pd.DataFrame({**{name: value.astype(np.float32) for name, value in values.items()}, **keys})
+
+    def _calendar(self, day: Ints) -> dict[str, Floats]:
+        """Holidays, which are announced a year before."""
+        until = self.holidays[None, :] - day[:, None]
+        return {
+            "is_holiday": (until == 0).any(axis=1).astype(np.float64),
+            "next_holiday_days": np.where(until >= 0, until, _FAR_DAYS).min(axis=1, initial=_FAR_DAYS),
+            "since_holiday_days": np.where(until < 0, -until, _FAR_DAYS).min(axis=1, initial=_FAR_DAYS),
+        }
 
     def _around(self, chosen: Chosen, history: History) -> dict[str, Floats]:
         """What others sold against their usual, and sales of the article's own whole days."""

@@ -12,8 +12,9 @@ import numpy.typing as npt
 import pandas as pd
 import xgboost as xgb
 
-from bench.sellers import ledger
-from models import demand_quantiles
+from bench.sellers import ledger, pinball
+from models import demand as demands
+from models.demand_trees import Params
 from models.judge import average_precision
 from models.negative_binomial import Array
 
@@ -24,6 +25,7 @@ QUICK = ("CrostonSBA", "TSB", "IMAPA", "SeasonalNaive")
 SLOW, TOGETHER = "AutoETS", "median of these"
 DRAWS = 1_000
 HALF_LIFE_MONTHS = 8.0
+PARAMS = Params(half_life_days=12.0)  # a month of the ledger stands as a day
 TREES = {
     "objective": "binary:logistic", "tree_method": "hist", "max_bin": 64, "learning_rate": 0.05, "max_depth": 4,
     "min_child_weight": 8, "subsample": 0.8, "colsample_bytree": 0.4, "nthread": 2,
@@ -81,13 +83,13 @@ class Forecasts:
         return asked
 
     def loss(self, name: str, rows: npt.NDArray[np.bool_]) -> float:
-        return demand_quantiles.loss(self.found[name][rows], self.wanted[rows], LEVELS)
+        return pinball.loss(self.found[name][rows], self.wanted[rows], LEVELS)
 
     def ratio(self, name: str, peer: str, rows: npt.NDArray[np.bool_], *, seed: int = 7) -> tuple[float, float, float]:
         """Pinball loss over the peer's, and its 90 % interval (bootstrap over whole sites)."""
         sites, place = np.unique(self.site[rows].astype(str), return_inverse=True)
         own, other = (
-            np.bincount(place, demand_quantiles.losses(self.found[each][rows], self.wanted[rows], LEVELS))
+            np.bincount(place, pinball.losses(self.found[each][rows], self.wanted[rows], LEVELS))
             for each in (name, peer)
         )
         drawn = np.random.default_rng(seed).integers(0, len(sites), (DRAWS, len(sites)))
@@ -96,7 +98,7 @@ class Forecasts:
 
     def off_by(self, name: str) -> float:
         found = self.found[name]
-        return max(demand_quantiles.off_by(found[:, n], self.wanted, level) for n, level in enumerate(LEVELS))
+        return max(pinball.off_by(found[:, n], self.wanted, level) for n, level in enumerate(LEVELS))
 
     def crossings(self, name: str) -> int:
         return int((np.diff(self.found[name], axis=1) < 0).any(axis=1).sum())
@@ -108,16 +110,18 @@ def demand(folder: Path) -> Forecasts:
     """
     frame = ledger.rows(folder)
     frame = frame[~frame["is_censored"]]
-    features = list(ledger.feature_names(frame))
+    features = ledger.feature_names(frame)
+    named = _named(frame)
     pieces: dict[str, list[Array]] = {"model": [], "lightgbm": []}
     rows = []
     for origin in range(FIRST_TEST, int(frame["month"].max()) + 1):
-        old, now = frame[frame["month"] < origin], frame[frame["month"] == origin]
-        before, matrix = old[features].to_numpy(np.float32), now[features].to_numpy(np.float32)
-        wanted, scale = old["wanted"].to_numpy(np.float64), old["scale"].to_numpy(np.float64)
-        learned = demand_quantiles.fit(before, wanted, scale, old["month"].to_numpy(np.int64), LEVELS)
-        pieces["model"].append(learned.quantiles(matrix, now["scale"].to_numpy(np.float64)))
-        pieces["lightgbm"].append(_lightgbm(before, wanted, matrix))
+        old, now = named[named["month"] < origin], named[named["month"] == origin]
+        learned = demands.learn(old, features, PARAMS, days=1)
+        if learned is None:
+            raise ValueError(f"{len(old)} rows before month {origin} are too few to learn a demand from.")
+        pieces["model"].append(learned.quantiles(now, 1.0, LEVELS))
+        before, matrix = (part[list(features)].to_numpy(np.float32) for part in (old, now))
+        pieces["lightgbm"].append(_lightgbm(before, old["wanted"].to_numpy(np.float64), matrix))
         rows.append(now)
     asked = pd.concat(rows, ignore_index=True)
     found = {name: np.concatenate(part) for name, part in pieces.items()} | _statsforecast(folder, asked, QUICK)
@@ -129,6 +133,13 @@ def demand(folder: Path) -> Forecasts:
         found[name] = np.full((len(asked), len(LEVELS)), np.nan)
         found[name][is_some] = part
     return Forecasts(found, asked["wanted"].to_numpy(np.float64), asked["site"].to_numpy(object))
+
+
+def _named(frame: pd.DataFrame) -> pd.DataFrame:
+    """The ledger's rows as the product's model of demand reads them, a day for each month, in order of time."""
+    moment = pd.Timestamp("2016-01-01", tz="UTC") + pd.to_timedelta(frame["month"], unit="D")
+    known = {demands.USUAL: frame["scale"], demands.RECENT: frame["smooth"]}
+    return frame.assign(as_of=moment, **known).sort_values("month", kind="stable")
 
 
 def _lightgbm(before: npt.NDArray[np.float32], wanted: Array, now: npt.NDArray[np.float32]) -> Array:

@@ -227,7 +227,14 @@ class Reminders:
             self.demand = demands.fit(pd.concat(self.frames, ignore_index=True), FEATURES)
         if day >= WARM_UP_DAYS and day % WEEK in MAIL_WEEKDAYS:
             following = min((weekday - day) % WEEK or WEEK for weekday in MAIL_WEEKDAYS)
-            self._tell(day, frame, rule(frame, following, self.demand, self.terms))
+            self._tell(day, frame, rule(frame, following, self._followed(), self.terms))
+
+    def _followed(self) -> Demand | None:
+        """The demand that was learned, at the level of the weeks since, as the product follows it every day."""
+        if self.demand is None:
+            return None
+        lately = self.frames[-(demands.FOLLOWED_DAYS + demands.AHEAD_DAYS) :]
+        return demands.follow(self.demand, pd.concat(lately, ignore_index=True))
 
     def _tell(self, day: int, frame: pd.DataFrame, pieces: Array) -> None:
         chosen = np.flatnonzero((pieces > 0) & (day - self.said >= QUIET_DAYS))

@@ -25,6 +25,7 @@ from jobs import evidence_series
 from lake import engine
 from lake.store import Lake, as_of
 from models import demand as demands
+from models.demand_trees import Params
 from models.negative_binomial import Array
 
 FEATURES = tuple(feature.name for part in (demand_features, week) for feature in part.FEATURES)
@@ -105,7 +106,7 @@ def history(sold: Array, day: int) -> History:
 
 def _lightgbm(rows: pd.DataFrame, matrix: np.ndarray[tuple[int, int], np.dtype[np.float32]]) -> float:
     learned = lgb.Dataset(rows[list(FEATURES)].to_numpy(np.float32), rows[demands.WANTED].to_numpy())
-    peer = lgb.train({"objective": "regression", "num_threads": 2, "verbosity": -1}, learned, demands.ROUNDS)
+    peer = lgb.train({"objective": "regression", "num_threads": 2, "verbosity": -1}, learned, Params().rounds)
     began = time.perf_counter()
     peer.predict(matrix)
     return len(matrix) / (time.perf_counter() - began)

@@ -5,8 +5,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models import demand, demand_quantiles
+from bench.sellers import pinball
+from models import demand
 from models import model as models
+from models.demand_trees import Params
 
 FEATURES = ("demand_units_7d", "demand_units_14d", "demand_units_28d", "discount_share", "noise")
 DAYS, ARTICLES = 70, 120
@@ -51,13 +53,13 @@ def later(shelf: pd.DataFrame) -> pd.DataFrame:
 
 def test_a_planned_discount_raises_what_is_expected(found, shelf):
     rows = later(shelf)
-    plain, cut = (found.daily(rows.assign(discount_share=share)).mean() for share in (0.0, 0.3))
+    plain, cut = (found.forecast(rows.assign(discount_share=share)).daily.mean() for share in (0.0, 0.3))
     assert cut > 1.15 * plain
 
 
 def test_totals_are_right_and_beat_the_usual_demand(found, shelf):
     rows = later(shelf)
-    mean, wanted = 7 * found.daily(rows), rows["next"].to_numpy()
+    mean, wanted = 7 * found.forecast(rows).daily, rows["next"].to_numpy()
     assert mean.sum() == pytest.approx(wanted.sum(), rel=0.12)
     assert np.abs(mean - wanted).sum() < 0.95 * np.abs(7 * rows["demand_units_28d"] - wanted).sum()
 
@@ -68,49 +70,104 @@ def test_its_quantiles_cover_and_never_cross(found, shelf):
     quantiles, wanted = found.quantiles(rows, 7.0, levels), rows["next"].to_numpy()
     assert (np.diff(quantiles, axis=1) >= 0).all()
     for place, level in enumerate(levels):
-        assert demand_quantiles.off_by(quantiles[:, place], wanted, level) < 0.08
+        assert pinball.off_by(quantiles[:, place], wanted, level) < 0.08
 
 
 def test_it_survives_json(found, shelf):
-    again = demand.from_json(json.loads(json.dumps(found.as_json())), found.booster)
-    assert (again.daily(shelf) == found.daily(shelf)).all()
+    again = demand.from_json(json.loads(json.dumps(found.as_json())), found.trees.relative, found.trees.pieces)
+    assert (again.quantiles(shelf.head(500), 7.0) == found.quantiles(shelf.head(500), 7.0)).all()
 
 
 def test_too_little_gives_none_and_nothing_known_gives_nothing(found, shelf):
     assert demand.fit(shelf.head(200), FEATURES) is None
-    assert np.isnan(found.daily(shelf.head(3).assign(demand_units_28d=np.nan))).all()
+    unknown = shelf.head(3).assign(demand_units_28d=np.nan)
+    assert np.isnan(found.forecast(unknown).daily).all()
+    assert np.isnan(found.quantiles(unknown, 7.0)).all()
 
 
-def test_pooled_quantiles_learn_scale_and_cover():
+@pytest.fixture(scope="module")
+def months() -> pd.DataFrame:
+    """Rows a day apart whose demand is twice the usual demand or half of it, and steady or wild, as features say."""
     rng = np.random.default_rng(8)
-    count, levels = 6000, (0.5, 0.9, 0.95)
-    usual, sign = np.exp(rng.normal(1, 1, count)), rng.random(count)
+    count = 8000
+    usual, sign, wild = np.exp(rng.normal(1, 1, count)), rng.random(count), rng.random(count) > 0.5
     mean = usual * np.where(sign > 0.5, 2.0, 0.5)
-    wanted = rng.poisson(mean * rng.gamma(4, 0.25, count)).astype(float)
-    matrix = np.stack([usual, sign], axis=1).astype(np.float32)
-    moment = rng.integers(0, 12, count)
-    old = moment < 10
-    params = demand_quantiles.Params(rounds=60, threads=1)
-    learned = demand_quantiles.fit(matrix[old], wanted[old], usual[old], moment[old], levels, params)
-    found = learned.quantiles(matrix[~old], usual[~old])
-    assert (np.diff(found, axis=1) >= 0).all()
-    assert (found >= 0).all()
+    wanted = rng.poisson(mean * np.where(wild, rng.gamma(1, 1, count), rng.gamma(25, 1 / 25, count))).astype(float)
+    moment = np.sort(rng.integers(0, 12, count))
+    return pd.DataFrame({
+        "subject_id": np.arange(count).astype(str), "sku_id": "k", "usual": usual, "sign": sign, "wild": wild * 1.0,
+        "as_of": pd.Timestamp("2025-01-01", tz="UTC") + pd.to_timedelta(moment, unit="D"), "wanted": wanted,
+        "demand_units_28d": usual, "demand_units_14d": usual, "mean": mean,
+    })  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def monthly(months: pd.DataFrame) -> demand.Demand:
+    old = months[months["as_of"] < months["as_of"].max() - pd.Timedelta(days=1)]
+    learned = demand.learn(old, ("usual", "sign", "wild"), Params(rounds=150, threads=1), days=1)
+    assert learned is not None
+    return learned
+
+
+def test_it_learns_scale_and_covers_over_any_step_of_time(months, monthly):
+    rows, levels = months.tail(1200), (0.5, 0.9, 0.95)
+    quantiles, wanted = monthly.quantiles(rows, 1.0, levels), rows["wanted"].to_numpy()
+    assert (np.diff(quantiles, axis=1) >= 0).all()
+    assert (quantiles >= 0).all()
     for place, level in enumerate(levels):
-        assert demand_quantiles.off_by(found[:, place], wanted[~old], level) < 0.05
-    naive = usual[~old, None] * np.array([1.0, 2.5, 3.0])
-    assert demand_quantiles.loss(found, wanted[~old], levels) < 0.9 * demand_quantiles.loss(naive, wanted[~old], levels)
+        assert pinball.off_by(quantiles[:, place], wanted, level) < 0.04
+    naive = rows["usual"].to_numpy()[:, None] * np.array([1.0, 2.5, 3.0])
+    assert pinball.loss(quantiles, wanted, levels) < 0.9 * pinball.loss(naive, wanted, levels)
+
+
+def test_what_sells_wildly_has_a_wider_spread_than_what_sells_steadily(months, monthly):
+    rows = months[months["usual"] > 5]
+    uneven = monthly.forecast(rows).uneven
+    wild = rows["wild"].to_numpy() > 0
+    assert np.median(uneven[wild]) > 1.5 * np.median(uneven[~wild])
+    for part in (wild, ~wild):
+        high = monthly.quantiles(rows[part], 1.0, (0.9,))[:, 0]
+        assert pinball.off_by(high, rows["wanted"].to_numpy()[part], 0.9) < 0.08
+
+
+def test_it_follows_what_has_become_known(months, monthly):
+    past, rows = months.tail(2400).head(1200), months.tail(1200)
+    risen = past.assign(wanted=past["wanted"] * 1.3)
+    followed = monthly.followed(risen, np.ones(len(past)))
+    assert np.divide(followed.level, monthly.level) == pytest.approx(1.3, abs=0.15)
+    wanted = rows["wanted"].to_numpy() * 1.3
+    before, after = (pinball.off_by(one.quantiles(rows, 1.0, (0.9,))[:, 0], wanted, 0.9) for one in (monthly, followed))
+    assert after < before
+
+
+def test_few_or_unknown_rows_move_next_to_nothing(months, monthly):
+    few = months.tail(3).assign(wanted=1e3)
+    assert monthly.followed(few, np.full(3, 0.01)).level == pytest.approx(monthly.level, rel=0.05)
+    assert monthly.followed(few.assign(wanted=np.nan), np.ones(3)) is monthly
 
 
 def test_a_share_of_equal_outcomes_is_not_held_against_a_quantile():
-    assert demand_quantiles.off_by(np.zeros(10), np.repeat([0.0, 5.0], [7, 3]), 0.5) == 0
-    assert demand_quantiles.off_by(np.zeros(10), np.repeat([0.0, 5.0], [3, 7]), 0.5) == pytest.approx(0.2)
+    assert pinball.off_by(np.zeros(10), np.repeat([0.0, 5.0], [7, 3]), 0.5) == 0
+    assert pinball.off_by(np.zeros(10), np.repeat([0.0, 5.0], [3, 7]), 0.5) == pytest.approx(0.2)
 
 
-def test_it_is_kept_with_its_model_and_its_digest_is_looked_at(found, shelf, model, tmp_path):
+def test_it_is_kept_with_its_model(found, shelf, model, tmp_path):
     models.save(replace(model, demand=found), tmp_path)
     again = models.load(tmp_path).demand
     assert again is not None
-    assert (again.daily(shelf) == found.daily(shelf)).all()
-    (tmp_path / models.DEMAND_TREES).write_bytes(b"something else")
+    assert (again.forecast(shelf).daily == found.forecast(shelf).daily).all()
+
+
+@pytest.mark.parametrize("name", [models.DEMAND_TREES, models.DEMAND_PIECES_TREES])
+def test_other_trees_than_those_of_the_card_are_refused(name, found, model, tmp_path):
+    models.save(replace(model, demand=found), tmp_path)
+    (tmp_path / name).write_bytes(b"something else")
     with pytest.raises(models.ModelRefused, match="demand"):
         models.load(tmp_path)
+
+
+def test_a_forecast_of_an_older_kind_is_left_out(found, model, tmp_path):
+    card = models.save(replace(model, demand=found), tmp_path)
+    del card["sha256"][models.DEMAND_PIECES_TREES]
+    (tmp_path / models.CARD).write_text(json.dumps(card))
+    assert models.load(tmp_path).demand is None

@@ -16,7 +16,7 @@ PIECES = np.arange(5000)[:, None]
 def position(**changes: object) -> Position:
     parts: dict[str, object] = {
         "on_hand": 10.0, "daily": 1.0, "lead_days": 7.0, "lead_spread": 0.3, "inbound": 0.0, "inbound_days": np.nan,
-        "inbound_age_days": np.nan,
+        "inbound_age_days": np.nan, "uneven": 1.0,
     }  # fmt: skip
     count = max(np.size(value) for value in changes.values()) if changes else 1
     arrays = {name: np.broadcast_to(np.asarray(value, float), count) for name, value in {**parts, **changes}.items()}
@@ -148,5 +148,12 @@ def test_waiting_costs_nothing_where_there_is_plenty():
 def test_nothing_sold_never_runs_out_and_nothing_asked_gives_nothing():
     assert planned(daily=0.0).chance[0] == pytest.approx(0, abs=1e-6)
     assert planned(daily=0.0).runs_out_days[0] == 365
-    empty = Position(*[np.zeros(0)] * 2, (1.2, 0.1), *[np.zeros(0)] * 5)
+    empty = Position(*[np.zeros(0)] * 2, (1.2, 0.1), *[np.zeros(0)] * 6)
     assert len(plan(empty, Terms()).quantity) == 0
+
+
+def test_an_uneven_article_runs_out_sooner_and_is_ordered_more_of():
+    found = planned(on_hand=12.0, uneven=[1.0, 4.0])
+    assert found.chance[1] > found.chance[0]
+    assert found.quantity[1] > found.quantity[0]
+    assert found.order_in_days[1] <= found.order_in_days[0] < 12
