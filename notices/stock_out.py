@@ -4,7 +4,7 @@ order.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from notices.card import Bar, Card, Links, Row, Voice
@@ -33,6 +33,7 @@ def card(kind: str, stage: str, evidence: Mapping[str, Any], voice: Voice, links
     at_stage = [line for line in lines if line.get("stage", stage) == stage]
     count = voice.formats.number(len(at_stage) or len(lines))
     heading, chart = _chart(stage, shown, voice)
+    titles = {column: say(f"stock_out.column.{column}") for column in COLUMNS}
     return Card(
         **voice.frame(evidence, links),
         subject=say(f"{kind}.{stage}.subject", count=count),
@@ -42,7 +43,7 @@ def card(kind: str, stage: str, evidence: Mapping[str, Any], voice: Voice, links
         lines=(say(f"{kind}.lead"),) if chart else (),
         chart_heading=heading,
         chart=chart,
-        rows=tuple(_row(line, article, line.get("stage", stage), voice) for line, article in shown),
+        rows=tuple(_row(line, article, line.get("stage", stage), titles, voice) for line, article in shown),
         more=_more(len(lines) - len(shown), voice),
         reasons=(),
         next=voice.first_of((f"{kind}.{stage}.next", f"{kind}.next")),
@@ -53,9 +54,10 @@ def card(kind: str, stage: str, evidence: Mapping[str, Any], voice: Voice, links
     )
 
 
-def _row(line: Mapping[str, Any], article: str, stage: str, voice: Voice) -> Row:
+def _row(line: Mapping[str, Any], article: str, stage: str, titles: Mapping[str, str], voice: Voice) -> Row:
     columns = CLEARED_COLUMNS if stage == "all_clear" else COLUMNS
-    return Row(name=article, reason=_reason(line, stage, voice), cells=tuple(_cells(line, columns, voice)))
+    cells = ((titles[column], _cell(line, column, voice)) for column in columns)
+    return Row(article, _reason(line, stage, voice), tuple(cell for cell in cells if cell[1]))
 
 
 def _reason(line: Mapping[str, Any], stage: str, voice: Voice) -> str:
@@ -68,13 +70,6 @@ def _reason(line: Mapping[str, Any], stage: str, voice: Voice) -> str:
 def _article(line: Mapping[str, Any]) -> str:
     category = name(line["category"].replace("_", " ")) if line.get("category") else ""
     return " · ".join(part for part in (name(line["sku_id"]), category) if part)
-
-
-def _cells(line: Mapping[str, Any], columns: Sequence[str], voice: Voice) -> Iterator[tuple[str, str]]:
-    for column in columns:
-        value = _cell(line, column, voice)
-        if value:
-            yield voice.catalog.text(f"stock_out.column.{column}"), value
 
 
 def _cell(line: Mapping[str, Any], column: str, voice: Voice) -> str:
