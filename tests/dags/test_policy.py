@@ -24,12 +24,21 @@ MIN_RETRY_DELAY_SECONDS = 120
 # Airflow writes files on import; it is given a folder of its own, in a process of its own.
 _READ_DAGS = """
 import json, sys
+import pendulum
 from airflow.dag_processing.dagbag import DagBag
+from airflow.serialization.serialized_objects import DagSerialization
+from airflow.timetables import trigger
+from airflow.timetables.base import TimeRestriction
+trigger.utcnow = lambda: pendulum.datetime(2026, 3, 2, 1, 3)
+def first_run(dag):
+    timetable = DagSerialization.from_dict(DagSerialization.to_dict(dag)).timetable
+    found = timetable.next_dagrun_info_v2(last_dagrun_info=None, restriction=TimeRestriction(None, None, dag.catchup))
+    return found and found.run_after.isoformat()
 bag = DagBag(sys.argv[1])
 print(json.dumps({"errors": {k: str(v) for k, v in bag.import_errors.items()}, "dags": {
     dag.dag_id: {
         "file": dag.fileloc, "doc": dag.doc_md or "", "tags": sorted(dag.tags), "catchup": dag.catchup,
-        "max_active_runs": dag.max_active_runs,
+        "max_active_runs": dag.max_active_runs, "first_run": first_run(dag),
         "tasks": {task.task_id: {"owner": task.owner, "retries": task.retries,
                                  "retry_delay": task.retry_delay.total_seconds()} for task in dag.tasks},
     } for dag in bag.dags.values()}}))
@@ -68,6 +77,11 @@ def test_every_dag_is_tagged_runs_once_at_a_time_and_does_not_catch_up(bag: dict
         assert dag["tags"], dag_id
         assert dag["max_active_runs"] == 1, dag_id
         assert dag["catchup"] is False, dag_id
+
+
+def test_switched_on_just_after_its_time_it_waits_for_the_next(bag: dict[str, Any]) -> None:
+    assert bag["dags"]["ingest"]["first_run"] == "2026-03-03T01:00:00+00:00"
+    assert bag["dags"]["deliver"]["first_run"] == "2026-03-02T02:00:00+00:00"
 
 
 def test_every_task_outlives_a_hundred_seconds_without_an_api_server(bag: dict[str, Any]) -> None:
