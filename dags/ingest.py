@@ -26,13 +26,10 @@ from jobs import submit
 
 LAKE_READY = Asset(name="lake_ready", uri="beforehand://lake/ready")
 
-# What was missed before it was switched on is not made up for: False would still run what was due within a tenth of the
-# interval, and a demo begun at two at night would also load yesterday. So set, it needs no start_date.
-NO_LEEWAY = timedelta(0)
-
 
 @dag(
-    schedule=CronTriggerTimetable("0 1 * * *", timezone="UTC", run_immediately=NO_LEEWAY),
+    # Never what was missed before it was switched on: False would run what was due within a tenth of the interval.
+    schedule=CronTriggerTimetable("0 1 * * *", timezone="UTC", run_immediately=timedelta(0)),
     catchup=False,
     max_active_runs=1,
     default_args={"owner": "data-engineering", "retries": 5, "retry_delay": timedelta(minutes=2)},

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from pyspark.sql import Column
 from pyspark.sql import functions as F
 
 from lake.store import Lake
@@ -18,7 +17,6 @@ from models.demand import Demand
 from models.target import TargetSpec
 
 MOST_ARTICLES = 5_000  # a level and eight shares are not known better from more
-BUCKETS = 1_000_000
 
 
 def followed(lake: Lake, spec: TargetSpec, demand: Demand | None, moment: datetime) -> Demand | None:
@@ -29,13 +27,6 @@ def followed(lake: Lake, spec: TargetSpec, demand: Demand | None, moment: dateti
     first = last - timedelta(days=demands.FOLLOWED_DAYS + demands.AHEAD_DAYS - 1)
     days = lake.read(f"features_{spec.name}").where(F.col("day").between(F.lit(first), F.lit(last)))
     articles = days.where(F.col("day") == F.lit(last)).count()
-    if articles > MOST_ARTICLES:
-        days = days.where(_bucket() < F.lit(int(BUCKETS * MOST_ARTICLES / articles)))
+    some = frames.share_of(days, MOST_ARTICLES / max(articles, 1), *demands.KEYS)  # of an article all days, or none
     read = {*demand.features, demands.WANTED, demands.USUAL, demands.RECENT}
-    return demands.follow(demand, frames.to_pandas(days.select(*demands.KEYS, "as_of", *sorted(read))))
-
-
-def _bucket() -> Column:
-    """Of an article, the same on every day and any engine."""
-    text = F.concat_ws("|", *[F.col(key) for key in demands.KEYS])
-    return F.pmod(F.conv(F.substring(F.md5(text), 1, 15), 16, 10).cast("bigint"), F.lit(BUCKETS))
+    return demands.follow(demand, frames.to_pandas(some.select(*demands.KEYS, "as_of", *sorted(read))))

@@ -20,7 +20,7 @@ import pandas as pd
 import xgboost as xgb
 
 from models.demand_trees import AT, DemandTrees, Params, grow, moments
-from models.negative_binomial import Array, quantile, reaches
+from models.negative_binomial import Array, quantile, reaches, variance_of
 
 AHEAD_DAYS = 7
 WANTED, USUAL, RECENT = "demand_units_7d", "demand_units_28d", "demand_units_14d"
@@ -260,15 +260,9 @@ def _forecast(at: Array, demand: Demand) -> Forecast:
     mean, deviation = moments(at)
     size = np.searchsorted(np.asarray(demand.sizes), mean)
     level = np.asarray(demand.level)[size]  # what is not known sorts last
-    over = variance_of(level * mean * demand.days, demand.apart)
+    over = np.maximum(variance_of(level * mean * demand.days, demand.apart), 1e-9)
     uneven = np.clip((level * deviation * demand.days) ** 2 / over, *UNEVEN_BOUNDS)
     return Forecast(level * mean, uneven, size)
-
-
-def variance_of(mean: Array, spread: tuple[float, float]) -> Array:
-    """Variance of the demand of a stretch of days whose mean is ``mean``."""
-    found: Array = np.maximum(spread[0] * mean + spread[1] * mean * mean, 1e-9)
-    return found
 
 
 def _spread(mean: Array, squared: Array) -> tuple[float, float]:

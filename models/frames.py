@@ -23,6 +23,7 @@ from models.target import TargetSpec
 SUBJECT_COLUMNS = ("subject_id", "sku_id", "as_of", "snapshot", "horizon_days")
 OUTCOME_COLUMNS = ("label", "matured_at", "deadline_at", "ended_at", "over_known_at", "grade", "weight")
 KEY_COLUMNS = ("subject_id", "sku_id", "as_of")
+BUCKETS = 1_000_000  # that keys are spread over where a share of them is taken
 MOST_ROWS = 400_000  # to learn from; more were no better on FreshRetailNet and cost minutes
 
 
@@ -110,15 +111,15 @@ def to_pandas(frame: DataFrame) -> pd.DataFrame:
 
 def sampled(subjects: DataFrame, spec: TargetSpec, share: float, seed: int) -> DataFrame:
     """A share of the subject rows, chosen by a hash of their key: the same rows on any engine and partitioning."""
+    return share_of(subjects, share, F.lit(str(seed)), *spec.keys, F.unix_micros("as_of").cast("string"))
+
+
+def share_of(rows: DataFrame, share: float, *key: str | Column) -> DataFrame:
+    """The rows of a share of all keys, chosen by a hash of the key's parts: the same on any engine and partitioning."""
     if share >= 1:
-        return subjects
-    buckets = 1_000_000
-    return subjects.where(F.pmod(_key_hash(spec, seed), F.lit(buckets)) < F.lit(int(share * buckets)))
-
-
-def _key_hash(spec: TargetSpec, seed: int) -> Column:
-    text = F.concat_ws("|", F.lit(str(seed)), *[F.col(key) for key in spec.keys], F.unix_micros("as_of").cast("string"))
-    return F.conv(F.substring(F.md5(text), 1, 15), 16, 10).cast("bigint")
+        return rows
+    hashed = F.conv(F.substring(F.md5(F.concat_ws("|", *key)), 1, 15), 16, 10).cast("bigint")
+    return rows.where(F.pmod(hashed, F.lit(BUCKETS)) < F.lit(int(share * BUCKETS)))
 
 
 def _subject(spec: TargetSpec) -> dict[str, Column]:

@@ -23,6 +23,12 @@ def _parts(mean: Array, variance: Array) -> tuple[Array, Array]:
     return size, chance
 
 
+def variance_of(mean: Array, spread: tuple[float, float]) -> Array:
+    """Of the demand of a stretch of days whose mean is ``mean``. spread: (a, b) of a * mean + b * mean squared."""
+    found: Array = spread[0] * mean + spread[1] * mean * mean
+    return found
+
+
 def reaches(mean: Array, variance: Array, pieces: Array, more: float = 0.0) -> Array:
     """Chance that demand is ``pieces`` or more; 1 where pieces is 0 or less. All of one shape, or broadcast.
 

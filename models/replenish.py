@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtr, ndtri
 
-from models.negative_binomial import Array, reaches, short
+from models.negative_binomial import Array, reaches, short, variance_of
 
 LOOKS_AHEAD_DAYS = 90
 FAR_DAYS = 365.0
@@ -72,7 +72,7 @@ class Position:
 
     def variance(self, mean: Array) -> Array:
         """Of the demand of each article over stretches of days with that mean, (..., n)."""
-        found: Array = self.uneven * (self.spread[0] * mean + self.spread[1] * mean * mean)
+        found: Array = self.uneven * variance_of(mean, self.spread)
         return found
 
     def of(self, rows: slice | Rows) -> Position:

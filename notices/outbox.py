@@ -219,7 +219,7 @@ def settle_all(db: Connection, ended: Sequence[tuple[Try, Ending]]) -> None:
         same = [row for row, (_, ending) in zip(rows, ended, strict=True) if ending.result == result]
         if result == "accepted":
             run_many(db, _ending(db.dialect.name, result), same)
-        else:
+        else:  # the others name a moment
             db.execute(_ending(db.dialect.name, result), same)
 
 
@@ -316,7 +316,7 @@ def _attempt_forgotten() -> Delete:
 
 
 def left_open(db: Connection) -> Sequence[Row[Any]]:
-    """Tries of senders whose leases ran out while SENDING: delivery_id, epoch, token, message_id, tries."""
+    """Tries of senders whose leases ran out while SENDING: delivery_id, epoch, token, message_id."""
     return db.execute(_over_while_sending(db.dialect.name)).all()
 
 

@@ -21,7 +21,8 @@ def run_many(db: Connection, statement: Statement, rows: Sequence[Mapping[str, A
     if db.dialect.name != "sqlite":
         return db.execute(statement, rows)
     text, names, constants = _text(statement, frozenset(rows[0]))
-    return db.exec_driver_sql(text, [tuple([{**constants, **row}[name] for name in names]) for row in rows])
+    values = ({**constants, **row} for row in rows)
+    return db.exec_driver_sql(text, [tuple([row[name] for name in names]) for row in values])
 
 
 @cache

@@ -65,12 +65,11 @@ class Wire(asyncio.Protocol):
 
         after: what goes before them in the same write and is no command.
         """
-        said = b"\r\n".join((*commands, b""))
-        if _CONTROL.search(said.replace(b"\r\n", b"", len(commands))):
+        if any(_CONTROL.search(command) for command in commands):
             raise ValueError("a command holds a control character")
         self._check()
         self._expected += len(commands)
-        self._transport.write(after + said)
+        self._transport.write(after + b"".join(command + b"\r\n" for command in commands))
 
     async def send(self, data: bytes, seconds: float) -> None:
         """Send what is no command; returns when it is on its way. Raises Lost, or TimeoutError."""
