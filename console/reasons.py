@@ -50,7 +50,7 @@ def _reasons(evidence: Mapping[str, Any]) -> list[dict[str, Any]]:
 @cache
 def _voice() -> Voice:
     words = catalog(DEFAULT_LOCALE)
-    return Voice(words, Formats(words.babel, ZoneInfo("Etc/UTC")), None, "")
+    return Voice(words, Formats(words.name, ZoneInfo("Etc/UTC")), None, "")
 
 
 def _sentence(reason: Mapping[str, Any]) -> str:

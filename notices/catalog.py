@@ -66,7 +66,7 @@ class Catalog:
         number = getattr(count, "number", count)
         if not isinstance(number, int | float):
             raise MissingTranslation(self.name, f"{key} without a number for {found['by']}")
-        form = _plural_form(self.babel, number)
+        form = _plural_form(self.name, number)
         pattern = found.get(form, found.get("other"))  # the form that every language has, for all that is not special
         if pattern is None:
             raise MissingTranslation(self.name, f"{key} in the form {form}")
@@ -79,8 +79,8 @@ def _forms(found: str | dict[str, str]) -> list[str]:
 
 
 @lru_cache(4096)
-def _plural_form(locale: Locale, number: float) -> str:
-    return str(locale.plural_form(number))
+def _plural_form(language: str, number: float) -> str:
+    return str(Locale.parse(language, sep="-").plural_form(number))
 
 
 def available() -> tuple[str, ...]:

@@ -80,7 +80,7 @@ def voice(entry: Entry, platform: str, *, whole: bool = False, wording: Wording 
     texts = wording or installed()
     words = texts.catalog(entry.locale)
     zones = zones_of(entry.time_zone, entry.region) or zones_of(UTC_ZONE, None)
-    return Voice(words, Formats(words.babel, zones[0]), entry.name, platform, whole, texts.catalog(REFERENCE))
+    return Voice(words, Formats(words.name, zones[0]), entry.name, platform, whole, texts.catalog(REFERENCE))
 
 
 def template_version() -> str:

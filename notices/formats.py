@@ -46,35 +46,41 @@ class Number:
 
 @dataclass(frozen=True, slots=True)
 class Formats:
-    """How one recipient reads values: ``locale`` for words and signs, ``zone`` for the day a moment falls on."""
+    """How one recipient reads values: ``language`` (BCP 47) for words and signs, ``zone`` for the day of a moment."""
 
-    locale: Locale
+    language: str
     zone: ZoneInfo
+
+    @property
+    def locale(self) -> Locale:
+        """What the library knows of the language."""
+        return _locale(self.language)
 
     def number(self, value: float) -> Number:
         """At most one decimal: more would claim a precision that no forecast has."""
-        return _number(self.locale, round(float(value), 1))
+        return _number(self.language, round(float(value), 1))
 
     def percent(self, share: float) -> str:
-        return _percent(self.locale, round(round(100 * round(share, 4), 6)))  # as a decimal, not as a float, is rounded
+        whole = round(round(100 * round(share, 4), 6))  # as a decimal, not as a float, is rounded
+        return _percent(self.language, whole)
 
     def money(self, value: float, currency: str | None) -> str:
         """Whole units: what is at risk is an estimate."""
         if not currency:
             return self.number(round(value)).text
-        return _money(self.locale, round(value), currency)
+        return _money(self.language, round(value), currency)
 
     def day(self, value: str) -> str:
         """``May 3`` for an ISO date, or for a moment as the day it falls on where the recipient is."""
-        return _date(self.locale, self.as_date(value), "MMMd")
+        return _date(self.language, self.as_date(value), "MMMd")
 
     def long_day(self, value: str) -> str:
         """``Thu, May 3``."""
-        return _date(self.locale, self.as_date(value), "MMMEd")
+        return _date(self.language, self.as_date(value), "MMMEd")
 
     def moment(self, value: str) -> str:
         """``May 3, 2018, 9:15 PM, Brasilia Time``."""
-        return _moment(self.locale, self.zone.key, _aware(value).astimezone(UTC))
+        return _moment(self.language, self.zone.key, _aware(value).astimezone(UTC))
 
     def as_date(self, value: str) -> date:
         """The calendar day; a bare date stays what it is, in every zone."""
@@ -99,95 +105,103 @@ class Formats:
 @lru_cache(KEPT)
 def name(value: str) -> str:
     """Text from data as short text in one line: no controls, no direction marks, nothing that a mailer makes a link."""
+    if value.isascii() and value.isalnum() and len(value) <= MAX_NAME:  # as most ids are
+        return value
     if not (value.isascii() and value.isprintable()):  # most names are, and looking at each sign is slow
         value = "".join(" " if unicodedata.category(sign) in _INVISIBLE else sign for sign in value)
     flat = _LIVE.sub(lambda found: " ".join(found[0]) or " ", " ".join(value.split()))
     return flat if len(flat) <= MAX_NAME else flat[: MAX_NAME - 1].rstrip() + "…"
 
 
-# Babel looks its patterns up anew for every value; the messages of a day say the same days and small numbers.
+# Babel looks its patterns up anew for every value; the messages of a day say the same days and small numbers. What was
+# said is kept by the language's name: a Locale takes longer to hash than a number takes to be said.
+
+
+@cache
+def _locale(language: str) -> Locale:
+    return Locale.parse(language, sep="-")
 
 
 @lru_cache(KEPT)
-def _number(locale: Locale, shown: float) -> Number:
-    text = format_decimal(shown, "#,##0.#", locale=locale)
+def _number(language: str, shown: float) -> Number:
+    text = format_decimal(shown, "#,##0.#", locale=_locale(language))
     return Number(int(shown) if shown == int(shown) else shown, text)
 
 
 @lru_cache(KEPT)
-def _percent(locale: Locale, whole: int) -> str:
-    return str(format_percent(whole / 100, "0%", locale=locale))
+def _percent(language: str, whole: int) -> str:
+    return str(format_percent(whole / 100, "0%", locale=_locale(language)))
 
 
 @lru_cache(KEPT)
-def _money(locale: Locale, whole: int, currency: str) -> str:
+def _money(language: str, whole: int, currency: str) -> str:
     # as format_currency does it, but that one looks up the currency's name in the plural for every amount, and amounts
     # are the one value of which nearly every mail has its own
-    pattern = _money_pattern(locale)
+    pattern = _money_pattern(language)
     if pattern.grouping != THOUSANDS or whole < 0:
-        amount = str(format_decimal(whole, pattern, locale=locale))
+        amount = str(format_decimal(whole, pattern, locale=_locale(language)))
     else:
-        amount = f"{whole:,}".replace(",", _group_symbol(locale)).join((pattern.prefix[0], pattern.suffix[0]))
-    return amount.replace(CURRENCY_SIGN, get_currency_symbol(currency, locale))
+        amount = f"{whole:,}".replace(",", _group_symbol(language)).join((pattern.prefix[0], pattern.suffix[0]))
+    return amount.replace(CURRENCY_SIGN, get_currency_symbol(currency, _locale(language)))
 
 
 @lru_cache(KEPT)
-def _date(locale: Locale, day: date, skeleton: str) -> str:
-    return str(format_date(day, _pattern(locale, skeleton), locale=locale))
+def _date(language: str, day: date, skeleton: str) -> str:
+    return str(format_date(day, _pattern(language, skeleton), locale=_locale(language)))
 
 
 @lru_cache(KEPT)
-def _moment(locale: Locale, zone: str, moment: datetime) -> str:
+def _moment(language: str, zone: str, moment: datetime) -> str:
     # as format_datetime does it; a day has few minutes and a year few days, and each is said but once
     local = moment.astimezone(ZoneInfo(zone))
-    pattern = str(get_datetime_format("medium", locale=locale)).replace("'", "")
-    said = pattern.format(_clock(locale, local.hour, local.minute), _calendar_day(locale, local.date()))
-    comma = "，" if locale.language == "zh" else ", "
-    return f"{said}{comma}{_zone_name(locale, zone)}"
+    pattern = str(get_datetime_format("medium", locale=_locale(language))).replace("'", "")
+    said = pattern.format(_clock(language, local.hour, local.minute), _calendar_day(language, local.date()))
+    comma = "，" if _locale(language).language == "zh" else ", "
+    return f"{said}{comma}{_zone_name(language, zone)}"
 
 
 @lru_cache(KEPT)
-def _clock(locale: Locale, hour: int, minute: int) -> str:
-    said = str(format_time(time(hour, minute), "medium", locale=locale))
+def _clock(language: str, hour: int, minute: int) -> str:
+    said = str(format_time(time(hour, minute), "medium", locale=_locale(language)))
     return re.sub(r"([:.]\d\d)[:.]00(?=\D|$)", r"\1", said)  # seconds say nothing here
 
 
 @lru_cache(KEPT)
-def _calendar_day(locale: Locale, day: date) -> str:
-    said = _whole_words(locale, str(format_date(day, "medium", locale=locale)))
-    if locale.language == "th":  # Thais count other years; which are meant is said
+def _calendar_day(language: str, day: date) -> str:
+    said = _whole_words(language, str(format_date(day, "medium", locale=_locale(language))))
+    if _locale(language).language == "th":  # Thais count other years; which are meant is said
         return re.sub(r"(\d{4})", f"{COMMON_ERA} \\1", said, count=1)
     return said
 
 
 @cache
-def _group_symbol(locale: Locale) -> str:
-    return str(get_group_symbol(locale))
+def _group_symbol(language: str) -> str:
+    return str(get_group_symbol(_locale(language)))
 
 
 @cache
-def _money_pattern(locale: Locale) -> NumberPattern:
+def _money_pattern(language: str) -> NumberPattern:
     """The locale's pattern for amounts, without the part for cents."""
-    return parse_pattern(locale.currency_formats["standard"].pattern.replace(".00", ""))
+    return parse_pattern(_locale(language).currency_formats["standard"].pattern.replace(".00", ""))
 
 
 @cache
-def _pattern(locale: Locale, skeleton: str) -> str:
+def _pattern(language: str, skeleton: str) -> str:
     """The locale's pattern for a skeleton of fields; finding it is slow, and the same for every message."""
-    patterns = locale.datetime_skeletons
+    patterns = _locale(language).datetime_skeletons
     found = str(patterns[skeleton if skeleton in patterns else match_skeleton(skeleton, patterns)])
-    return re.sub(r"E+", "EEEE", found.replace("MMM", "MMMM")) if locale.language in WHOLE else found
+    return re.sub(r"E+", "EEEE", found.replace("MMM", "MMMM")) if _locale(language).language in WHOLE else found
 
 
-def _whole_words(locale: Locale, said: str) -> str:
+def _whole_words(language: str, said: str) -> str:
     """A day with its year, its month in whole words: the library has such a pattern for days without it only."""
-    return said.replace("thg ", "tháng ") if locale.language in WHOLE else said
+    return said.replace("thg ", "tháng ") if _locale(language).language in WHOLE else said
 
 
 @cache
-def _zone_name(locale: Locale, zone: str) -> str:
-    variant: Literal["standard", "generic"] = "standard" if locale.language in NAMED_ZONES else "generic"
-    return str(get_timezone_name(ZoneInfo(zone), width="long", zone_variant=variant, locale=locale))
+def _zone_name(language: str, zone: str) -> str:
+    variant: Literal["standard", "generic"] = "standard" if _locale(language).language in NAMED_ZONES else "generic"
+    return str(get_timezone_name(ZoneInfo(zone), width="long", zone_variant=variant, locale=_locale(language)))
 
 
 def _aware(value: str) -> datetime:

@@ -5,20 +5,19 @@ from __future__ import annotations
 from binascii import b2a_qp
 from dataclasses import dataclass
 from datetime import datetime
-from email.header import Header
 from email.utils import format_datetime, parseaddr
 from functools import lru_cache
 
 from notices.address import checked
 from notices.card import Links
 from notices.compose import Composed
+from notices.encoded_words import encoded_words
 from notices.formats import name
 from notices.keys import Keys
 
 ID_LENGTH = 24
 BOUNCE_SIGNATURE = 20  # 80 bits: nobody guesses a return path, and a local part has at most 64 letters
 SHORT_LINE = 76
-KEPT = 1024  # encoded header values
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,9 +122,6 @@ def _mailbox(shown: str, address: str) -> str:
     return f"{_words(shown, 'To')} <{address}>"
 
 
-@lru_cache(KEPT)  # the digests of a day differ in a number, and the library measures every sign anew
 def _words(text: str, header: str) -> str:
     """Text as a header value: itself where it is short ASCII, else RFC 2047 words, folded."""
-    if text.isascii() and len(text) <= SHORT_LINE:
-        return text
-    return Header(text, "utf-8", maxlinelen=SHORT_LINE, header_name=header).encode(linesep="\r\n")
+    return text if text.isascii() and len(text) <= SHORT_LINE else encoded_words(text, header)

@@ -4,19 +4,14 @@ order.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from notices.card import Bar, Card, Links, Row, Voice
 from notices.formats import Number, name
 
 MAX_LINES = 20
-COLUMNS = (
-    "expected_date", "order_by", "quantity", "on_hand", "units_per_day", "open_inbound", "value_at_risk",
-    "cost_of_waiting", "chance",
-)  # fmt: skip
-DATES = frozenset({"expected_date", "order_by"})
-AMOUNTS = frozenset({"value_at_risk", "cost_of_waiting"})
 SETTLED = frozenset({"all_clear", "correction"})
 CLEARED_COLUMNS = ("on_hand", "units_per_day", "open_inbound")  # what was feared is no longer said
 
@@ -33,7 +28,7 @@ def card(kind: str, stage: str, evidence: Mapping[str, Any], voice: Voice, links
     at_stage = [line for line in lines if line.get("stage", stage) == stage]
     count = voice.formats.number(len(at_stage) or len(lines))
     heading, chart = _chart(stage, shown, voice)
-    titles = {column: say(f"stock_out.column.{column}") for column in COLUMNS}
+    titles = {column: say(f"stock_out.column.{column}") for column in CELLS}
     return Card(
         **voice.frame(evidence, links),
         subject=say(f"{kind}.{stage}.subject", count=count),
@@ -55,9 +50,14 @@ def card(kind: str, stage: str, evidence: Mapping[str, Any], voice: Voice, links
 
 
 def _row(line: Mapping[str, Any], article: str, stage: str, titles: Mapping[str, str], voice: Voice) -> Row:
-    columns = CLEARED_COLUMNS if stage == "all_clear" else COLUMNS
-    cells = ((titles[column], _cell(line, column, voice)) for column in columns)
-    return Row(article, _reason(line, stage, voice), tuple(cell for cell in cells if cell[1]))
+    cells = []
+    for column in CLEARED_COLUMNS if stage == "all_clear" else CELLS:
+        key, say = CELLS[column]
+        value = line.get(key)
+        said = say(value, line, voice) if value is not None else ""
+        if said:
+            cells.append((titles[column], said))
+    return Row(article, _reason(line, stage, voice), tuple(cells))
 
 
 def _reason(line: Mapping[str, Any], stage: str, voice: Voice) -> str:
@@ -72,32 +72,43 @@ def _article(line: Mapping[str, Any]) -> str:
     return " · ".join(part for part in (name(line["sku_id"]), category) if part)
 
 
-def _cell(line: Mapping[str, Any], column: str, voice: Voice) -> str:
-    """The value of a column; empty where it is not known. Money without a currency is no amount, and is left out."""
-    formats = voice.formats
-    if column == "chance":
-        return formats.percent(line["probability"]) if line.get("probability") is not None else ""
-    if column in AMOUNTS:
-        return _money(line, column, voice)
-    value = line.get(column)
-    if value is None:
-        return ""
-    if column == "open_inbound":
-        return _inbound(value, voice)
-    return formats.day(value) if column in DATES else str(formats.number(value))
+def _day(value: str, _line: Mapping[str, Any], voice: Voice) -> str:
+    return voice.formats.day(value)
 
 
-def _money(line: Mapping[str, Any], column: str, voice: Voice) -> str:
-    value, currency = line.get(column), line.get("currency")
-    return voice.formats.money(value, currency) if value is not None and currency else ""
+def _number(value: float, _line: Mapping[str, Any], voice: Voice) -> str:
+    return voice.formats.number(value).text
 
 
-def _inbound(inbound: Mapping[str, Any], voice: Voice) -> str:
+def _percent(value: float, _line: Mapping[str, Any], voice: Voice) -> str:
+    return voice.formats.percent(value)
+
+
+def _money(value: float, line: Mapping[str, Any], voice: Voice) -> str:
+    """An amount; empty where its currency is not known: without one it is no amount."""
+    return voice.formats.money(value, line["currency"]) if line.get("currency") else ""
+
+
+def _inbound(inbound: Mapping[str, Any], _line: Mapping[str, Any], voice: Voice) -> str:
     quantity = voice.formats.number(inbound["quantity"])
     if not inbound.get("expected_at"):
         return voice.catalog.text("stock_out.inbound.undated", quantity=quantity)
     expected = voice.formats.day(inbound["expected_at"])
     return voice.catalog.text("stock_out.inbound.dated", quantity=quantity, expected_at=expected)
+
+
+# How each column is said: from which value of the line, and how. A value that is not known has no cell.
+CELLS: Mapping[str, tuple[str, Callable[[Any, Mapping[str, Any], Voice], str]]] = MappingProxyType({
+    "expected_date": ("expected_date", _day),
+    "order_by": ("order_by", _day),
+    "quantity": ("quantity", _number),
+    "on_hand": ("on_hand", _number),
+    "units_per_day": ("units_per_day", _number),
+    "open_inbound": ("open_inbound", _inbound),
+    "value_at_risk": ("value_at_risk", _money),
+    "cost_of_waiting": ("cost_of_waiting", _money),
+    "chance": ("probability", _percent),
+})  # fmt: skip
 
 
 def _chart(stage: str, lines: Sequence[tuple[Mapping[str, Any], str]], voice: Voice) -> tuple[str, tuple[Bar, ...]]:
@@ -111,7 +122,7 @@ def _chart(stage: str, lines: Sequence[tuple[Mapping[str, Any], str]], voice: Vo
     if open_lines and len(currencies) == 1 and None not in currencies and all(amounts):
         most = max(float(amount) for amount in amounts if amount)
         bars = [
-            Bar(article, round(100 * line["value_at_risk"] / most), _money(line, "value_at_risk", voice))
+            Bar(article, round(100 * line["value_at_risk"] / most), _money(line["value_at_risk"], line, voice))
             for line, article in open_lines
         ]
         return voice.catalog.text("stock_out.chart.money"), tuple(bars)

@@ -8,18 +8,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
 from jinja2 import BaseLoader, Environment, StrictUndefined, TemplateNotFound
 from jinja2.sandbox import ImmutableSandboxedEnvironment
+from markupsafe import escape
 
 from notices.catalog import Catalog, MissingTranslation, parsed
 
 HERE = Path(__file__).parent
 VERSION_LENGTH = 16
+_LIVE = re.compile(r"""[&<>"']""")
 
 
 class WordingMissing(LookupError):
@@ -58,19 +61,37 @@ class Wording:
 
     def render(self, template: str, **values: Any) -> str:
         """A template filled in, in Jinja's sandbox: HTML escaped, and nothing from data taken for a template."""
-        return self._environment.get_template(template).render(**values)
+        environment = self._html if ".html" in template else self._text
+        return environment.get_template(template).render(values)
 
     @cached_property
-    def _environment(self) -> Environment:
-        return ImmutableSandboxedEnvironment(
-            loader=_Texts(self.texts),
-            autoescape=lambda template: template is not None and ".html" in template,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            keep_trailing_newline=True,
-            auto_reload=False,
-        )
+    def _html(self) -> Environment:
+        return _sandbox(self.texts, escaped)
+
+    @cached_property
+    def _text(self) -> Environment:
+        return _sandbox(self.texts)
+
+
+def _sandbox(texts: Mapping[str, str], finalize: Callable[[object], str] | None = None) -> Environment:
+    """An environment that knows nothing but its values. finalize: what each goes through where it is placed."""
+    environment = ImmutableSandboxedEnvironment(
+        loader=_Texts(texts),
+        finalize=finalize,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        auto_reload=False,
+    )
+    environment.globals.clear()
+    return environment
+
+
+def escaped(value: object) -> str:
+    """A value as HTML, whatever its type says it is. As Jinja's own escaping, but without an object for every value."""
+    text = str(value)
+    return str(escape(text)) if _LIVE.search(text) else text
 
 
 class _Texts(BaseLoader):

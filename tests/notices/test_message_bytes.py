@@ -6,19 +6,23 @@ import email
 import email.policy
 import re
 from dataclasses import replace
+from email.header import Header
 
 import pytest
 from examples import AS_OF, KEYS, NOW, SENDER, buyer, late_evidence
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from markupsafe import Markup, escape
 from message_records import DIGESTS, KINDS, LINKS, ORDERS, STAGES, written
 
 from bench import recipients
 from notices.catalog import available
 from notices.compose import Composed, compose
+from notices.encoded_words import encoded_words
 from notices.formats import name
 from notices.mime import build, envelope
 from notices.topics import TOPICS
+from notices.wording import Wording, escaped
 
 
 def message(composed: Composed, recipient: str = "b1@mail.example", recipient_name: str | None = "Ana") -> bytes:
@@ -110,3 +114,24 @@ def test_a_return_path_is_signed_and_a_recipient_is_exact() -> None:
     other = envelope(SENDER, "Ana+x@Mail.Example", "m" * 64, KEYS)
     assert path.sender.partition(".")[2] != other.sender.partition(".")[2]
     assert replace(path, sender="") != path
+
+
+SIGNS = st.sampled_from("aZ09 -!*+/=?_é中ก😀\u0301")
+
+
+@given(text=st.text(SIGNS, min_size=1, max_size=200).map(lambda text: " ".join(text.split())).filter(bool))
+def test_a_header_is_folded_into_the_librarys_words(text: str) -> None:
+    for header in ("Subject", "To"):
+        theirs = Header(text, "utf-8", maxlinelen=76, header_name=header).encode(linesep="\r\n")
+        assert encoded_words(text, header) == theirs
+
+
+@given(text=st.one_of(NASTY, st.text("a&<>\"'")))
+def test_html_is_escaped_as_the_library_does_it(text: str) -> None:
+    assert escaped(text) == escape(text)
+    assert escaped(Markup(text)) == escape(text)
+
+
+def test_no_template_and_no_value_can_switch_escaping_off() -> None:
+    html = Wording({"templates/x.html.j2": "{{ a }}{{ a | safe }}{% autoescape false %}{{ a }}{% endautoescape %}"})
+    assert html.render("x.html.j2", a=Markup("<b>")) == "&lt;b&gt;" * 3
