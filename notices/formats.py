@@ -58,7 +58,7 @@ class Formats:
 
     def number(self, value: float) -> Number:
         """At most one decimal: more would claim a precision that no forecast has."""
-        return _number(self.language, round(float(value), 1))
+        return _number(self.language, value if isinstance(value, int) else round(float(value), 1))
 
     def percent(self, share: float) -> str:
         whole = round(round(100 * round(share, 4), 6))  # as a decimal, not as a float, is rounded
