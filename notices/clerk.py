@@ -108,8 +108,7 @@ class Clerk:
         rest = [one.item.claimed for one in self._noted]
         self._noted.clear()
         if rest:
-            await self._ledger.commit(lambda db: outbox.take_back(db, rest))
-            await self._ledger.commit(lambda db: outbox.release(db, rest))
+            await self._ledger.commit(lambda db: outbox.release_noted(db, rest))
             self._pending.done(len(rest))
 
     async def next(self) -> Noted | None:
@@ -143,7 +142,7 @@ class Clerk:
             self._offer(one, first=True)
             return
         await self._ledger.commit(lambda db: outbox.take_back(db, [one.item.claimed]))
-        if self._pending.is_closed:
+        if self._pending.is_closed:  # perhaps since then
             await self._ledger.commit(lambda db: outbox.release(db, [one.item.claimed]))
             self._pending.done()
         else:

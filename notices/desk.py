@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection as Db
 
-from notices import breaker, history, journal, outbox, smtp
+from notices import breaker, history, journal, leases, outbox, smtp
 from notices.db_clock import read_clock
 from notices.keys import Keys
 from notices.options import Clock, Options
@@ -73,22 +73,22 @@ class Desk:
         What a relay took is accepted. What was never begun waits again. The rest may have been accepted.
         """
         journal = self.options.journal
-        taken, unbegun = [], []
-        for row in outbox.left_open(db) if journal is not None else ():
+        taken, unbegun, lost = [], [], []
+        for row in leases.left_open(db):
             past = journal.past_of(row.token) if journal is not None else None
-            if past is None:
-                continue
-            found = past.taken.get((row.delivery_id, row.epoch))
+            found = past.taken.get((row.delivery_id, row.epoch)) if past is not None else None
             if found is not None:
                 ending = Ending(smtp.ACCEPTED, "done", found.code, found.text, self.clock.now, self.relay_name)
                 taken.append((row, ending))
-            elif past.never_began(row):
+            elif past is not None and past.never_began(row):
                 unbegun.append(row)
+            else:
+                lost.append(row)
         if journal is not None and taken:
             journal.note(db, [row.message_id for row, _ in taken])
             outbox.settle_all(db, taken)
         outbox.take_back(db, unbegun)
-        return {"accepted": len(taken), **outbox.expire_leases(db)}
+        return {"accepted": len(taken), **leases.expire_leases(db, lost)}
 
     def turn(self, db: Db, turns: list[Turn]) -> list[tuple[bool, Refusal | None]]:
         """Note how mails went, then ask every permission of the next ones and note their intents.

@@ -257,8 +257,8 @@ def _ending(dialect: str, result: str) -> Update:
         return held.values(state="FAILED", **said, **free)
     again: dict[str, Any] = {"next_try_at": bindparam("next_")}
     if result == "later":
-        return held.values(state=_waiting_again(), **again, **said, **free)
-    return held.values(**_one_more_uncertain(), **again, **said, **free)
+        return held.values(state=waiting_again(), **again, **said, **free)
+    return held.values(**one_more_uncertain(), **again, **said, **free)
 
 
 def taken_before(db: Connection, claimed: Claimed) -> None:
@@ -273,20 +273,20 @@ def release(db: Connection, claimed: Sequence[Claimed]) -> None:
     """Give back what was claimed and not begun."""
     for one in claimed:
         free = {"lease_token": None, "lease_until": None, "updated_at": db_now(db)}
-        db.execute(update(deliveries).where(_held(one, "LEASED")).values(state=_waiting_again(), **free))
+        db.execute(update(deliveries).where(_held(one, "LEASED")).values(state=waiting_again(), **free))
 
 
 def postpone(db: Connection, claimed: Claimed, until: datetime) -> None:
     """Give back what may not go before ``until``."""
     free = {"lease_token": None, "lease_until": None, "updated_at": db_now(db)}
     held = update(deliveries).where(_held(claimed, "LEASED"))
-    db.execute(held.values(state=_waiting_again(), next_try_at=until, **free))
+    db.execute(held.values(state=waiting_again(), next_try_at=until, **free))
 
 
 def end_notice(db: Connection, claimed: Claimed, state: str, reason: str) -> bool:
     """Close the notice of a claimed delivery unsent: EXPIRED, SUPPRESSED or WITHDRAWN, with the reason."""
     free = {"lease_token": None, "lease_until": None, "updated_at": db_now(db)}
-    held = update(deliveries).where(_held(claimed, "LEASED")).values(state=_over(), **free)
+    held = update(deliveries).where(_held(claimed, "LEASED")).values(state=over(), **free)
     if db.execute(held).rowcount != 1:
         return False
     ended = {"state": state, "state_reason": reason[:200], "updated_at": db_now(db)}
@@ -302,6 +302,12 @@ def take_back(db: Connection, noted: Sequence[Try]) -> None:
         db.execute(_attempt_forgotten(), [row for row in rows if row["id_"] in back])
 
 
+def release_noted(db: Connection, noted: Sequence[Claimed]) -> None:
+    """Give back what was claimed and noted, and not begun."""
+    take_back(db, noted)
+    release(db, noted)
+
+
 @cache
 def _taken_back(dialect: str) -> Update:
     held = and_(_this_try(), deliveries.c.state == "SENDING")
@@ -315,51 +321,6 @@ def _attempt_forgotten() -> Delete:
     return delete(attempts).where(this)
 
 
-def left_open(db: Connection) -> Sequence[Row[Any]]:
-    """Tries of senders whose leases ran out while SENDING: delivery_id, epoch, token, message_id."""
-    return db.execute(_over_while_sending(db.dialect.name)).all()
-
-
-def expire_leases(db: Connection) -> dict[str, int]:
-    """Take back what a dead sender held: LEASED waits again; SENDING may have been accepted, so it is UNCERTAIN."""
-    free = {"lease_token": None, "lease_until": None, "updated_at": db_now(db)}
-    lost = left_open(db)
-    for row in lost:
-        this = and_(deliveries.c.delivery_id == row.delivery_id, deliveries.c.epoch == row.epoch)
-        db.execute(
-            update(deliveries).where(this, deliveries.c.state == "SENDING").values(**_one_more_uncertain(), **free)
-        )
-        ended = {"ended_at": db_now(db), "phase": "lost", "reply": "the sender ended before the reply was recorded"}
-        one = and_(
-            attempts.c.delivery_id == row.delivery_id, attempts.c.epoch == row.epoch, attempts.c.ended_at.is_(None)
-        )
-        db.execute(update(attempts).where(one).values(**ended))
-    returned = db.execute(_over_while_leased(db.dialect.name)).rowcount
-    return {"uncertain": len(lost), "returned": returned}
-
-
-@cache
-def _over_while_sending(dialect: str) -> Select[Any]:
-    over = and_(deliveries.c.state == "SENDING", deliveries.c.lease_until <= now_sql(dialect))
-    token = deliveries.c.lease_token.label("token")
-    kept = (deliveries.c.delivery_id, deliveries.c.epoch, token, deliveries.c.message_id)
-    return select(*kept).where(over).with_for_update(skip_locked=True)
-
-
-@cache
-def _over_while_leased(dialect: str) -> Update:
-    over = and_(deliveries.c.state == "LEASED", deliveries.c.lease_until <= now_sql(dialect))
-    free = {"lease_token": None, "lease_until": None, "updated_at": now_sql(dialect)}
-    return update(deliveries).where(over).values(state=_waiting_again(), **free)
-
-
-def renew(db: Connection, token: str, lease_seconds: float) -> None:
-    """Lengthen every lease of this sender that has not run out."""
-    mine = and_(deliveries.c.lease_token == token, deliveries.c.state.in_(["LEASED", "SENDING"]))
-    alive = deliveries.c.lease_until > db_now(db)
-    db.execute(update(deliveries).where(mine, alive).values(lease_until=db_now(db, lease_seconds)))
-
-
 def expire_notices(db: Connection, now: datetime) -> int:
     """Close approved, held and proposed notices whose time has passed and that nobody is sending. Returns how many."""
     joined = notices.outerjoin(deliveries, deliveries.c.notice_id == notices.c.notice_id)
@@ -371,16 +332,8 @@ def expire_notices(db: Connection, now: datetime) -> int:
         ended = {"state": "EXPIRED", "state_reason": "too late to be useful", "updated_at": db_now(db)}
         db.execute(update(notices).where(notices.c.notice_id.in_(chunk)).values(**ended))
         waiting = and_(deliveries.c.notice_id.in_(chunk), deliveries.c.state.in_(WAITING))
-        db.execute(update(deliveries).where(waiting).values(state=_over(), updated_at=db_now(db)))
+        db.execute(update(deliveries).where(waiting).values(state=over(), updated_at=db_now(db)))
     return len(late)
-
-
-def next_foreign_lease(db: Connection, token: str) -> datetime | None:
-    """When the first lease of another sender runs out, by the DB's clock; None where nobody else holds anything."""
-    held = deliveries.c.state.in_(["LEASED", "SENDING"])
-    query = select(func.min(deliveries.c.lease_until)).where(held, deliveries.c.lease_token != token)
-    first: datetime | None = db.execute(query).scalar()
-    return first
 
 
 def states(db: Connection, notice_day: Any = None) -> Mapping[str, int]:
@@ -407,16 +360,16 @@ def _this_try() -> ColumnElement[bool]:
     return and_(deliveries.c.delivery_id == bindparam("id_"), mine)
 
 
-def _waiting_again() -> ColumnElement[str]:
+def waiting_again() -> ColumnElement[str]:
     """What was once uncertain stays so: it may already have been accepted."""
     return case((deliveries.c.uncertain > 0, "UNCERTAIN"), else_="READY")
 
 
-def _over() -> ColumnElement[str]:
+def over() -> ColumnElement[str]:
     """Not to be sent any more. What may have been accepted stays visible as such."""
     return case((deliveries.c.uncertain > 0, "PARKED"), else_="CANCELLED")
 
 
-def _one_more_uncertain() -> dict[str, Any]:
+def one_more_uncertain() -> dict[str, Any]:
     parked = case((deliveries.c.uncertain + 1 >= MAX_UNCERTAIN, "PARKED"), else_="UNCERTAIN")
     return {"state": parked, "uncertain": deliveries.c.uncertain + 1}

@@ -18,7 +18,7 @@ from typing import Any
 from sqlalchemy import Connection as Db
 from sqlalchemy import Engine
 
-from notices import breaker, history, outbox, smtp
+from notices import breaker, history, leases, outbox, smtp
 from notices.clerk import Clerk, Noted, Told
 from notices.db_clock import read_clock
 from notices.desk import KNOWN_TO_JOURNAL, LEASE_LOST, NOT_THIS_RUN, Desk, said
@@ -159,7 +159,7 @@ class _Run:
 
     async def _others_hold(self, started: datetime) -> bool:
         """Whether another sender holds deliveries: alive, it will finish them; dead, its leases run out soon."""
-        first = await self.ledger.commit(lambda db: outbox.next_foreign_lease(db, self.token))
+        first = await self.ledger.commit(lambda db: leases.next_foreign_lease(db, self.token))
         limit = started + timedelta(seconds=2 * self.options.lease_seconds)
         return first is not None and await self.ledger.commit(read_clock) < limit
 
@@ -301,7 +301,7 @@ class _Run:
         """Keep the leases of what waits for its turn alive."""
         while True:
             await asyncio.sleep(self.options.lease_seconds / 3)
-            await self.ledger.commit(lambda db: outbox.renew(db, self.token, self.options.lease_seconds))
+            await self.ledger.commit(lambda db: leases.renew(db, self.token, self.options.lease_seconds))
 
     async def _halt(self) -> None:
         """Stop sending: what waits goes back, what is on its way ends."""

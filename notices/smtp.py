@@ -136,26 +136,7 @@ class Connection:
             at_point("go_ahead")
             if not may_begin():
                 return self._left("it was stopped before the body")
-            body = _stuffed(mime)
-            await wire.look()
-            at_point("body")
-            if len(body) > MOST_AT_ONCE:  # may take so long that the lease must be looked at before the dot
-                await wire.send(body, self._timeouts.command)
-                await wire.look()
-                body = b""
-            if not may_finish():
-                return self._left("the lease ran out before the final dot")
-            self._ahead = following() if self._pipelines else None
-            wire.say(b".", *(_commands(self._ahead) if self._ahead is not None else ()), after=body)
-            self._phase = "dot"
-            at_point("dot")
-            reply = await wire.hear(self._timeouts.dot)
-            refused = _judge("dot", reply)
-            return (
-                Reply(ACCEPTED, "done", reply.code, reply.message)
-                if refused is None
-                else await self._after(wire, refused)
-            )
+            return await self._body(wire, _stuffed(mime), may_finish, at_point, following)
         except (aiosmtplib.SMTPException, OSError, TimeoutError, ValueError) as error:
             self.close()
             if was_open and self._phase == "mail" and isinstance(error, Lost):  # it closed while we were idle
@@ -166,6 +147,33 @@ class Connection:
         except BaseException:  # a cancel: its reply may still come, and must not meet the next message
             self.close()
             raise
+
+    async def _body(
+        self,
+        wire: Wire,
+        body: bytes,
+        may_finish: Callable[[], bool],
+        at_point: Callable[[str], None],
+        following: Callable[[], Envelope | None],
+    ) -> Reply:
+        """The body and its final dot, and what the relay says to that."""
+        await wire.look()
+        at_point("body")
+        if len(body) > MOST_AT_ONCE:  # may take so long that the lease must be looked at before the dot
+            await wire.send(body, self._timeouts.command)
+            await wire.look()
+            body = b""
+        if not may_finish():
+            return self._left("the lease ran out before the final dot")
+        self._ahead = following() if self._pipelines else None
+        wire.say(b".", *(_commands(self._ahead) if self._ahead is not None else ()), after=body)
+        self._phase = "dot"
+        at_point("dot")
+        reply = await wire.hear(self._timeouts.dot)
+        refused = _judge("dot", reply)
+        if refused is not None:
+            return await self._after(wire, refused)
+        return Reply(ACCEPTED, "done", reply.code, reply.message)
 
     def _left(self, why: str) -> Reply:
         """What is left before its end: the relay has a mail without its end, so the connection is over."""

@@ -24,7 +24,7 @@ def no_intent() -> None:
 
 def lost_is_forgotten() -> None:
     """What a dead sender had on its way counts as never sent."""
-    outbox._one_more_uncertain = lambda: {"state": "READY", "uncertain": 0}  # noqa: SLF001
+    outbox.one_more_uncertain = lambda: {"state": "READY", "uncertain": 0}
 
 
 def acceptances_wait_for_the_db() -> None:
@@ -99,7 +99,7 @@ BREAKS: dict[str, Callable[[], None]] = {
     )
 }  # fmt: skip
 _WHERE = {
-    (outbox, "intend_all"), (outbox, "_one_more_uncertain"), (smtp, "_judge"), (smtp, "_broken"),
+    (outbox, "intend_all"), (outbox, "one_more_uncertain"), (smtp, "_judge"), (smtp, "_broken"),
     (RunLog, "take"), (RunLog, "begin"), (smtp.Connection, "deliver"), (smtp.Connection, "close"),
     (breaker, "OPENS_AFTER"),
 }  # fmt: skip
