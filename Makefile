@@ -46,7 +46,7 @@ check: $(READY_DEV) ## style, types, import layers, DAG policy
 	@$(BIN)/mypy --cache-dir=/dev/null
 	@$(BIN)/lint-imports --no-cache
 	@PYTHONDONTWRITEBYTECODE=1 $(BIN)/python -m pytest -p no:cacheprovider tests/dags/test_policy.py
-	@$(BIN)/python -m notices.lint_wording
+	@$(BIN)/python -m notices.lint.wording
 
 bench: $(READY_BENCH) ## figures beside peers, in one run [SECTION=models|stock|...]
 	@$(BIN)/python -m bench $(SECTION)

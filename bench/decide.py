@@ -22,11 +22,11 @@ sys.path[:0] = [str(HERE.parent / "tests" / "notices")]
 
 from examples import KEYS, NOW, around, buyer, late_evidence, no_holdout  # noqa: E402
 
-from notices import directory  # noqa: E402
-from notices.decide import Candidate, decide  # noqa: E402
-from notices.decision import Case, History, Recipient  # noqa: E402
-from notices.planning import decide_and_plan  # noqa: E402
-from notices.policy import Policy  # noqa: E402
+from notices.decide.decide import Candidate, decide  # noqa: E402
+from notices.decide.decision import Case, History, Recipient  # noqa: E402
+from notices.decide.policy import Policy  # noqa: E402
+from notices.people import directory  # noqa: E402
+from notices.plan.day import decide_and_plan  # noqa: E402
 from notices.state import open_state  # noqa: E402
 
 CANDIDATES = 1_000_000

@@ -19,19 +19,19 @@ from typing import Any
 from jobs.replay import chosen
 from jobs.replay_evidence import Rebuilt
 from jobs.replay_message import compare
-from notices import directory
-from notices.decide import Candidate
-from notices.decision import STAGES
-from notices.directory import Entry
+from notices.decide.decide import Candidate
+from notices.decide.decision import STAGES
+from notices.decide.policy import Policy
 from notices.keys import Keys
-from notices.mime import Sender
-from notices.plan import Surroundings
-from notices.planning import decide_and_plan
-from notices.policy import Policy
+from notices.people import directory
+from notices.people.directory import Entry
+from notices.plan.day import decide_and_plan
+from notices.plan.plan import Surroundings
 from notices.state import open_state
-from notices.topics import TOPICS
-from notices.wording import installed
-from notices.written import MADE_WITH, House, write
+from notices.write.mime import Sender
+from notices.write.topics import TOPICS
+from notices.write.wording import installed
+from notices.write.written import MADE_WITH, House, write
 
 NOTICES = 10_000
 DAY = date(2026, 3, 1)

@@ -24,10 +24,10 @@ def main() -> None:
     """Live the worlds and print what was broken: nothing, or the world to look at."""
     from promise_world import STARTS, World, broken
 
-    import notices.send
+    import notices.send.run
     from notices.state import open_state
 
-    notices.send.POLL_SECONDS = 0.02
+    notices.send.run.POLL_SECONDS = 0.02
     worlds = int(sys.argv[1]) if len(sys.argv) > 1 else WORLDS
     started, mails, found = time.monotonic(), 0, Counter[str]()
     stages: Counter[str] = Counter()

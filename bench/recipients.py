@@ -29,16 +29,16 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from bench.messages import HOUSE, KEYS, person, record, row, say
 from bench.sending.relay import Manner, running
-from notices.address import AddressRefused, checked
-from notices.decision import STAGES
-from notices.directory import Entry
-from notices.formats import name
-from notices.mime import envelope
-from notices.signing import Signer
-from notices.smtp import Connection
-from notices.topics import TOPICS
-from notices.wording import installed
-from notices.written import write
+from notices.decide.decision import STAGES
+from notices.people.address import AddressRefused, checked
+from notices.people.directory import Entry
+from notices.relay.signing import Signer
+from notices.relay.smtp import Connection
+from notices.write.formats import name
+from notices.write.mime import envelope
+from notices.write.topics import TOPICS
+from notices.write.wording import installed
+from notices.write.written import write
 
 ODD, GENERATED, INJECTIONS = 300, 20_000, 20_000
 SPAM_LIMIT = 2.0

@@ -1,6 +1,6 @@
 """Reasons and facts of an evidence record in plain words, each with the row of the data that it comes from.
 
-The sentences are those of the mails (notices.catalog), so that the console and the recipient read the same reason.
+The sentences are those of the mails (notices.write.catalog): the console and the recipient read the same reason.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from console.formats import fact, money, plain, record
-from notices.card import Voice
-from notices.catalog import DEFAULT_LOCALE, catalog
-from notices.formats import Formats
+from notices.write.card import Voice
+from notices.write.catalog import DEFAULT_LOCALE, catalog
+from notices.write.formats import Formats
 
 # Shown elsewhere on the page, or masked there.
 NOT_FACTS = ("reasons", "kind", "items", "probability", "window", "last_scan", "open_inbound", "is_covered", "as_of",

@@ -18,8 +18,8 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from console.recipients.reception import StateWriter
-from notices import returns
 from notices.keys import Keys
+from notices.send import returns
 from notices.state import StateError, writing
 
 PATH = "/returns"

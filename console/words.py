@@ -46,7 +46,7 @@ DECISIONS = {
     "suppressed": Word("Stopped", "The recipient stopped these notices, or their address does not work."),
     "shadow": Word("Shadow", "This kind of notice is on trial: decided, but not sent."),
 }
-# Why a decision was what it was: the reasons of notices.decide and notices.limits.
+# Why a decision was what it was: the reasons of notices.decide.decide and notices.decide.limits.
 DECISION_REASONS = {
     "worth_telling": "telling is worth more than it costs",
     "line_of_digest": "telling is worth more than it costs",

@@ -12,12 +12,12 @@ from sqlalchemy import Engine
 from jobs import evidence_orders, order_facts
 from jobs.order_facts import OrderFacts
 from lake.store import Lake
-from notices import open_cases
-from notices.decision import Candidate
-from notices.open_cases import OpenCase
-from notices.policy import Kind, Policy
+from notices.decide.decision import Candidate
+from notices.decide.policy import Kind, Policy
+from notices.plan import open_cases
+from notices.plan.open_cases import OpenCase
 
-Ended = tuple[str, str | None, datetime | None]  # a key of notices.decision.CLOSINGS, the event, when it happened
+Ended = tuple[str, str | None, datetime | None]  # a key of decision.CLOSINGS, the event, when it happened
 
 
 def read(lake: Lake, state: Engine, policy: Policy, day: date, at_risk: Iterable[Candidate]) -> list[Candidate]:

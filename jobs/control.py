@@ -11,8 +11,9 @@ from types import MappingProxyType
 from sqlalchemy import Connection
 
 from jobs.context import Context, StepReport
-from notices import control, state
-from notices.control import By, ControlRefused
+from notices import state
+from notices.control import changes as control
+from notices.control.changes import By, ControlRefused
 from notices.keys import Keys
 
 NUMBERS = frozenset({"ladder", "budget", "rate"})  # actions that say how far

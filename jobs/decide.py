@@ -13,13 +13,13 @@ from jobs import closings, track_record
 from jobs.context import Context, StepReport, open_lake
 from jobs.record import recorded
 from lake.store import Lake
-from notices import wording
-from notices.decide import Candidate
+from notices.decide.decide import Candidate
+from notices.decide.policy import Policy
 from notices.keys import Keys
-from notices.mime import Sender
-from notices.plan import Surroundings
-from notices.planning import decide_and_plan
-from notices.policy import Policy
+from notices.plan.day import decide_and_plan
+from notices.plan.plan import Surroundings
+from notices.write import wording
+from notices.write.mime import Sender
 
 WORDINGS = "wordings"  # under the home: every version of templates and sentences that was written with
 PLANNED = ("send", "quiet", "digest")

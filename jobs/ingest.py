@@ -22,8 +22,8 @@ from lake.gates import Gates
 from lake.rules import Surroundings, good_rows
 from lake.store import Lake
 from lake.tables import CONTRACT, Table
-from notices import directory
 from notices.keys import Keys
+from notices.people import directory
 from sources.source import Source, SourceError, missing_tables
 
 log = logging.getLogger(__name__)

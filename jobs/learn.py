@@ -17,11 +17,14 @@ from jobs.record import recorded
 from lake.store import Lake
 from models import target
 from models.target import TargetSpec
-from notices import control, history, outcomes, state
-from notices.control import By
+from notices import state
+from notices.control import changes as control
+from notices.control import outcomes
+from notices.control.changes import By
+from notices.control.outcomes import Wanted
+from notices.decide.policy import Kind, Policy
 from notices.keys import Keys
-from notices.outcomes import Wanted
-from notices.policy import Kind, Policy
+from notices.plan import history
 
 ACTOR = "learn"
 

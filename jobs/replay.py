@@ -20,10 +20,10 @@ from jobs.replay_evidence import Origin
 from jobs.replay_message import Verdict
 from models.registry import Registry
 from notices import state
-from notices.decision import STAGES
+from notices.decide.decision import STAGES
+from notices.decide.policy import Policy
 from notices.keys import Keys
-from notices.open_cases import OpenCase
-from notices.policy import Policy
+from notices.plan.open_cases import OpenCase
 from notices.state import deliveries, mails, notices, runs, tellings
 
 SHOWN = 5

@@ -22,8 +22,8 @@ from models import frames, target
 from models.model import ModelRefused
 from models.registry import Registry, RegistryError, Served
 from models.target import TargetSpec
-from notices.open_cases import OpenCase
-from notices.policy import Kind
+from notices.decide.policy import Kind
+from notices.plan.open_cases import OpenCase
 
 Subject = tuple[str, str]
 CLOSE = 1e-9  # sums of doubles in another order differ in the last digits

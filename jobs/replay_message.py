@@ -13,11 +13,11 @@ import babel
 
 from jobs.decide import WORDINGS
 from jobs.replay_evidence import Rebuilt
-from notices.catalog import MissingTranslation
-from notices.compose import EvidenceUnusable
 from notices.keys import Keys, SealBroken
-from notices.wording import Wording, WordingMissing, kept
-from notices.written import MADE_WITH, code_version, house_of, reader_of, write
+from notices.write.catalog import MissingTranslation
+from notices.write.compose import EvidenceUnusable
+from notices.write.wording import Wording, WordingMissing, kept
+from notices.write.written import MADE_WITH, code_version, house_of, reader_of, write
 
 PLANNED = (
     MADE_WITH,

@@ -12,8 +12,8 @@ from sqlalchemy import Engine
 
 from jobs.context import Context, StepReport
 from jobs.record import recorded
-from notices import returns
 from notices.keys import Keys
+from notices.send import returns
 from notices.state import writing
 
 NAMES = (returns.BOUNCE, returns.COMPLAINT, returns.DELAY, returns.SEEN, returns.UNKNOWN)

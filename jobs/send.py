@@ -16,14 +16,16 @@ from sqlalchemy import Engine, func, select
 from jobs.context import Context, StepReport, clock
 from jobs.record import recorded
 from jobs.truth import LakeTruth
-from notices import mailbox, outbox, redigest
-from notices.journal import Journal
 from notices.keys import Keys
-from notices.mime import Sender
-from notices.send import Clock, Options, Report, send_due
-from notices.signing import Signer
-from notices.smtp import is_loopback, name_of
+from notices.plan import redigest
+from notices.relay import mailbox
+from notices.relay.signing import Signer
+from notices.relay.smtp import is_loopback, name_of
+from notices.send import outbox
+from notices.send.journal import Journal
+from notices.send.run import Clock, Options, Report, send_due
 from notices.state import notices
+from notices.write.mime import Sender
 from settings import Relay, Settings
 
 LEASE_SECONDS = 30.0  # after a kill, a rerun waits at most this long for what the dead sender held

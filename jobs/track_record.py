@@ -8,8 +8,8 @@ from datetime import datetime
 
 from sqlalchemy import Connection, Engine, select
 
-from notices.decide import Candidate
-from notices.outcomes import CAME_TRUE
+from notices.control.outcomes import CAME_TRUE
+from notices.decide.decide import Candidate
 from notices.state import cases, outcomes
 
 KIND = "stock_out"

@@ -16,7 +16,7 @@ from jobs.context import open_lake
 from jobs.order_facts import OrderFacts
 from jobs.stock_facts import Series
 from lake.store import Lake
-from notices.policy import KINDS
+from notices.decide.policy import KINDS
 from notices.state import deliveries, notices
 from settings import Settings
 
@@ -38,7 +38,7 @@ class LakeTruth:
     answers for all notices that wait, for half a minute.
 
     A digest is untrue if one of its lines is. ``dropped`` holds these lines, by notice, with the reason of each:
-    notices.redigest plans the rest anew.
+    notices.plan.redigest plans the rest anew.
     """
 
     def __init__(self, settings: Settings, engine: Engine, now: datetime) -> None:

@@ -12,8 +12,8 @@ from sqlalchemy import Engine
 from bench.sending import relay as server
 from bench.sending.relay import DROP, HANG, Manner, Transaction
 from bench.sending.world import KEYS, address, hours_later, let_breakers_rest, plan, standing
-from notices.send import Options, send_due
-from notices.smtp import RELAY_CODES, Timeouts
+from notices.relay.smtp import RELAY_CODES, Timeouts
+from notices.send.run import Options, send_due
 
 EVERY = 3  # each third mail is met by the behaviour, at its first try
 ROUNDS = 12

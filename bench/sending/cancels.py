@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from bench.sending import relay as server
 from bench.sending.relay import Manner
-from notices.smtp import Connection, Reply, Timeouts
+from notices.relay.smtp import Connection, Reply, Timeouts
 
 LONGEST_SECONDS = 0.012
 SENDER = "a@x.example"

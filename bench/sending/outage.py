@@ -11,7 +11,7 @@ from sqlalchemy import Engine, func, select
 from bench.sending import relay as server
 from bench.sending.relay import Manner
 from bench.sending.world import KEYS, hours_later, let_breakers_rest, plan, states
-from notices.send import Options, send_due
+from notices.send.run import Options, send_due
 from notices.state import attempts
 from settings import Relay
 

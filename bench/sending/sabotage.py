@@ -8,9 +8,10 @@ from typing import Any
 
 from sqlalchemy import Connection as Db
 
-from notices import breaker, outbox, smtp
-from notices.outbox import Claimed
-from notices.run_log import RunLog, Try
+from notices.relay import smtp
+from notices.send import breaker, outbox
+from notices.send.outbox import Claimed
+from notices.send.run_log import RunLog, Try
 
 
 def no_intent() -> None:

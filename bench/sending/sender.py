@@ -81,8 +81,8 @@ class Sender:
 def _send(order: Order) -> None:
     from bench.sending import sabotage
     from bench.sending.world import KEYS, hours_later
-    from notices.journal import Journal
-    from notices.send import Options, send_due
+    from notices.send.journal import Journal
+    from notices.send.run import Options, send_due
     from notices.state import open_state
     from settings import Relay
 
@@ -109,8 +109,8 @@ def _send(order: Order) -> None:
 
 def main() -> None:
     """Serve orders until the input ends."""
-    import notices.send
-    import notices.signing  # noqa: F401 - loaded once, before forking
+    import notices.relay.signing
+    import notices.send.run  # noqa: F401 - loaded once, before forking
 
     for line in sys.stdin:
         order = Order(**json.loads(line))

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from bench.sending.sender import ROOT
 from bench.sending.world import BODY, CLOCK, KEYS, SENDER, address, plan, states
-from notices.journal import Journal
-from notices.send import Options, send_due
+from notices.send.journal import Journal
+from notices.send.run import Options, send_due
 from notices.state import open_state
 from settings import Relay
 

@@ -9,13 +9,14 @@ from datetime import UTC, date, datetime, timedelta
 
 from sqlalchemy import Engine, func, insert, select, update
 
-from notices import directory, outbox
-from notices.db_clock import db_now
-from notices.directory import Entry
 from notices.keys import Keys
-from notices.mime import Sender, envelope
-from notices.send import Clock
+from notices.people import directory
+from notices.people.directory import Entry
+from notices.send import outbox
+from notices.send.run import Clock
 from notices.state import attempts, breaker, chunks, decisions, deliveries, mails, notices, writing
+from notices.state.db_clock import db_now
+from notices.write.mime import Sender, envelope
 
 KEYS = Keys(b"a secret of the trials, 32 characters or more")
 SENDER = Sender.parse("Beforehand <notices@beforehand.example>")

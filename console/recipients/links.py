@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from console.recipients.records import Told, told
 from notices.keys import Keys
-from notices.tokens import Token, TokenRefused, opened, sign
+from notices.write.tokens import Token, TokenRefused, opened, sign
 
 LONGEST = 200  # characters of a link's token; a genuine one has about 120
 VIEW, STOP, UNDO = "view", "stop", "undo"

@@ -20,9 +20,9 @@ from sqlalchemy import Engine
 
 from console.database import StateReader
 from console.recipients.sentences import languages, sentences
-from notices.formats import name
 from notices.keys import Keys
 from notices.state import open_state
+from notices.write.formats import name
 
 HERE = Path(__file__).parent
 STYLE = (HERE / "style.css").read_text("utf-8")

@@ -9,9 +9,9 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from notices import directory
-from notices.directory import Entry
 from notices.keys import Keys
+from notices.people import directory
+from notices.people.directory import Entry
 from notices.state import cases, decisions, deliveries, notices
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from babel import Locale
 
-from notices.catalog import Catalog, MissingTranslation
+from notices.write.catalog import Catalog, MissingTranslation
 
 LOCALES = Path(__file__).parent / "locales"
 

@@ -15,9 +15,9 @@ from console.recipients.links import STOP, follow, proves_undo, signed, undo_pro
 from console.recipients.reception import Reception, ReceptionHere
 from console.recipients.records import listener
 from console.recipients.sentences import sentences
-from notices.compose import voice
 from notices.state import writing
-from notices.tokens import Token
+from notices.write.compose import voice
+from notices.write.tokens import Token
 
 router = APIRouter()
 ONE_CLICK = ("List-Unsubscribe", "One-Click")  # RFC 8058

@@ -8,9 +8,10 @@ from datetime import datetime
 from sqlalchemy import Connection, insert, select, update
 
 from console.recipients.links import STOP, UNDO, Followed
-from notices import audit, preferences
+from notices.control import audit
 from notices.keys import Keys
-from notices.preferences import ALL_KINDS
+from notices.people import preferences
+from notices.people.preferences import ALL_KINDS
 from notices.state import token_use
 
 MOST_UNDOS = 20  # of one link: a person changes their mind a few times, a machine for ever

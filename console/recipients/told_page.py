@@ -13,9 +13,9 @@ from console.recipients.links import VIEW, Followed, follow, signed
 from console.recipients.reception import ReceptionHere
 from console.recipients.records import Told, listener, newer_evidence
 from console.recipients.sentences import sentences
-from notices.card import Card, Links, Voice
-from notices.catalog import Catalog
-from notices.compose import CARDS, voice
+from notices.write.card import Card, Links, Voice
+from notices.write.catalog import Catalog
+from notices.write.compose import CARDS, voice
 
 router = APIRouter()
 NO_LINKS = Links(action="", stop="")  # this page is where they lead

@@ -16,8 +16,9 @@ from console_evidence import late_delivery, made_id, stock_out
 from console_mails import KEYS, Maildir, message_id, written
 from sqlalchemy import Engine, insert
 
-from notices import directory, state
-from notices.directory import Entry
+from notices import state
+from notices.people import directory
+from notices.people.directory import Entry
 
 DAY = date(2026, 3, 1)
 LATE_MIX = {

@@ -8,11 +8,11 @@ from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
-from notices.card import Links
-from notices.compose import compose
-from notices.directory import Entry
 from notices.keys import Keys
-from notices.mime import Sender, build, envelope
+from notices.people.directory import Entry
+from notices.write.card import Links
+from notices.write.compose import compose
+from notices.write.mime import Sender, build, envelope
 
 KEYS = Keys(b"a key for tests that is long enough")
 SENDER = Sender("Beforehand Market", "notices@beforehand.example")

@@ -21,12 +21,14 @@ from sqlalchemy import Engine
 from test_console_with_notices import candidate, person
 
 from console.recipients.app import create_recipient_app
-from notices import directory, mailbox, state
-from notices.decision import Candidate
-from notices.plan import Surroundings
-from notices.planning import decide_and_plan
-from notices.policy import Policy
-from notices.send import Clock, Options, send_due
+from notices import state
+from notices.decide.decision import Candidate
+from notices.decide.policy import Policy
+from notices.people import directory
+from notices.plan.day import decide_and_plan
+from notices.plan.plan import Surroundings
+from notices.relay import mailbox
+from notices.send.run import Clock, Options, send_due
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # starlette asks for httpx2; httpx is what Airflow brings

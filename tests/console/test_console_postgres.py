@@ -18,7 +18,9 @@ from sqlalchemy.exc import DBAPIError
 from test_recipient_stopping import proof_in
 
 from console.database import StateReader
-from notices import audit, preferences, state
+from notices import state
+from notices.control import audit
+from notices.people import preferences
 
 
 @pytest.fixture(scope="module")

@@ -17,13 +17,15 @@ from console_mails import KEYS, SENDER
 from sqlalchemy import select
 from test_console_pages import words_of
 
-from notices import directory, mailbox, state
-from notices.decision import Candidate
-from notices.directory import Entry
-from notices.plan import Surroundings
-from notices.planning import decide_and_plan
-from notices.policy import Policy
-from notices.send import Clock, Options, send_due
+from notices import state
+from notices.decide.decision import Candidate
+from notices.decide.policy import Policy
+from notices.people import directory
+from notices.people.directory import Entry
+from notices.plan.day import decide_and_plan
+from notices.plan.plan import Surroundings
+from notices.relay import mailbox
+from notices.send.run import Clock, Options, send_due
 
 NOW = datetime(2026, 3, 2, 15, tzinfo=UTC)  # noon in São Paulo
 AS_OF = datetime(2026, 3, 2, tzinfo=UTC)

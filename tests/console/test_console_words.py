@@ -13,7 +13,8 @@ from console import formats, words
 from console.picture import rail, ribbon, thickness
 from console.reasons import facts, plain_reasons
 from jobs.submit import ALL_TARGETS
-from notices import decision, state
+from notices import state
+from notices.decide import decision
 
 
 def test_every_decision_state_and_status_has_its_word():
@@ -28,7 +29,9 @@ def test_every_decision_state_and_status_has_its_word():
 
 def test_every_reason_of_a_decision_is_said_in_words():
     folder = Path(notices.__file__).parent
-    source = "".join((folder / name).read_text() for name in ("decide.py", "limits.py", "history.py"))
+    source = "".join(
+        (folder / name).read_text() for name in ("decide/decide.py", "decide/limits.py", "plan/history.py")
+    )
     codes = set(re.findall(r'reason="(\w+)"', source)) | set(re.findall(r'return "([a-z]+_[a-z_0-9]+)"', source))
     assert len(codes) > 8
     assert codes - {"stock_out", "late_delivery"} <= set(words.DECISION_REASONS)

@@ -10,9 +10,9 @@ from browser import Page, browser, chromium
 from console_mails import LINKS
 from test_console_browser import CONTRAST
 
-from notices.catalog import available
-from notices.compose import compose
-from notices.directory import Entry
+from notices.people.directory import Entry
+from notices.write.catalog import available
+from notices.write.compose import compose
 
 AS_OF = "2026-03-02T00:00:00+00:00"
 ORDER = {

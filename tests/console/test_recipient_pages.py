@@ -15,11 +15,11 @@ from sqlalchemy import select, update
 
 from console.recipients.sentences import languages, sentences
 from notices import state
-from notices.catalog import available, catalog
-from notices.compose import CARDS
-from notices.formats import Number
-from notices.lint import visible_text
-from notices.tokens import Token, sign
+from notices.lint.message import visible_text
+from notices.write.catalog import available, catalog
+from notices.write.compose import CARDS
+from notices.write.formats import Number
+from notices.write.tokens import Token, sign
 
 BOTH = [("told", 0), ("stop", 1)]
 

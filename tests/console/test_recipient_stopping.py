@@ -30,10 +30,12 @@ from sqlalchemy import create_engine, select
 from test_recipient_pages import said
 
 from console.recipients import stop_page, stopping
-from notices import audit, preferences, state
-from notices.planning import decide_and_plan
-from notices.preferences import ALL_KINDS, Preference
-from notices.tokens import Token, sign
+from notices import state
+from notices.control import audit
+from notices.people import preferences
+from notices.people.preferences import ALL_KINDS, Preference
+from notices.plan.day import decide_and_plan
+from notices.write.tokens import Token, sign
 
 ONE_CLICK = {"List-Unsubscribe": "One-Click"}
 BUTTON = {"do": "stop"}

@@ -11,8 +11,8 @@ from fastapi.testclient import TestClient
 from sqlalchemy import insert, select
 
 from console.returns_hook import ReturnsHook
-from notices import returns
 from notices.keys import Keys
+from notices.send import returns
 from notices.state import deliveries, open_state, suppressions, writing
 
 SECRET = "a shared secret of 32 letters or more"

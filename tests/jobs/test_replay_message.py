@@ -15,11 +15,11 @@ from jobs import replay_message
 from jobs.decide import WORDINGS
 from jobs.replay_evidence import Rebuilt
 from jobs.replay_message import Verdict, first_difference
-from notices.directory import Entry
 from notices.keys import Keys
-from notices.mime import Sender
-from notices.wording import Wording, installed, keep
-from notices.written import House, made_with, write
+from notices.people.directory import Entry
+from notices.write.mime import Sender
+from notices.write.wording import Wording, installed, keep
+from notices.write.written import House, made_with, write
 
 KEYS = Keys(b"a secret for tests, at least 32 characters")
 HOUSE = House(KEYS, Sender.parse("Beforehand <notices@beforehand.example>"), "Market", "http://127.0.0.1:8765")

@@ -9,9 +9,9 @@ import pytest
 from sqlalchemy import Engine, insert
 
 from jobs import track_record
-from notices import database, state
-from notices.decide import Candidate
-from notices.state import open_state
+from notices import state
+from notices.decide.decide import Candidate
+from notices.state import database, open_state
 
 NOW = datetime(2025, 3, 3, tzinfo=UTC)
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 from typing import Any
 
-from notices.decide import Candidate
-from notices.directory import Entry
+from notices.decide.decide import Candidate
+from notices.decide.policy import Policy
 from notices.keys import Keys
-from notices.mime import Sender
-from notices.plan import Surroundings
-from notices.policy import Policy
+from notices.people.directory import Entry
+from notices.plan.plan import Surroundings
+from notices.write.mime import Sender
 
 KEYS = Keys(b"a secret for tests, at least 32 characters")
 SENDER = Sender.parse("Beforehand <notices@beforehand.example>")

@@ -8,12 +8,12 @@ from typing import Any
 from examples import AS_OF, buyer, late_evidence, seller, stock_evidence
 from hypothesis import strategies as st
 
-from notices.card import Links
-from notices.compose import CARDS, Composed, compose
-from notices.decision import STAGES as DECIDED_STAGES
-from notices.directory import Entry
-from notices.topics import TOPICS
-from notices.wording import Wording, installed
+from notices.decide.decision import STAGES as DECIDED_STAGES
+from notices.people.directory import Entry
+from notices.write.card import Links
+from notices.write.compose import CARDS, Composed, compose
+from notices.write.topics import TOPICS
+from notices.write.wording import Wording, installed
 
 LINKS = Links("http://127.0.0.1:8765/n/view.abc.9", "http://127.0.0.1:8765/u/stop.abc.9")
 PLATFORM = "Beforehand Market"

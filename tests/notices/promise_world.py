@@ -19,16 +19,16 @@ import relay as server
 from examples import KEYS, SENDER, buyer, late_evidence, seller, stock_evidence
 from sqlalchemy import Engine, select, update
 
-from notices import directory, preferences
-from notices.decide import Candidate
-from notices.directory import Entry
-from notices.open_cases import told_and_open
-from notices.plan import Surroundings
-from notices.planning import decide_and_plan
-from notices.policy import Kind, Policy
-from notices.preferences import Preference
-from notices.send import Clock, Options, send_due
-from notices.smtp import Timeouts
+from notices.decide.decide import Candidate
+from notices.decide.policy import Kind, Policy
+from notices.people import directory, preferences
+from notices.people.directory import Entry
+from notices.people.preferences import Preference
+from notices.plan.day import decide_and_plan
+from notices.plan.open_cases import told_and_open
+from notices.plan.plan import Surroundings
+from notices.relay.smtp import Timeouts
+from notices.send.run import Clock, Options, send_due
 from notices.state import deliveries, notices, open_state, writing
 
 ZONES = ("America/New_York", "Europe/Berlin", "Australia/Lord_Howe", "Africa/Casablanca", "America/St_Johns", "Pacific/Chatham")  # fmt: skip  # noqa: E501

@@ -14,11 +14,12 @@ import relay as server
 from examples import DAY, KEYS, NOW, around, buyer, late, late_evidence, seller, stock
 from sqlalchemy import Engine, select
 
-from notices import directory, history, plan_rows, told
-from notices.decide import Candidate
-from notices.journal import Journal
-from notices.planning import decide_and_plan
-from notices.send import Clock, Options, send_due
+from notices.decide.decide import Candidate
+from notices.people import directory
+from notices.plan import history, plan_rows, told
+from notices.plan.day import decide_and_plan
+from notices.send.journal import Journal
+from notices.send.run import Clock, Options, send_due
 from notices.state import deliveries, open_state
 
 DAYS = 6

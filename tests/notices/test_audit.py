@@ -10,7 +10,7 @@ import pytest
 from examples import KEYS, NOW
 from sqlalchemy import Connection, Engine, delete, insert, select, text, update
 
-from notices.audit import FIRST, AuditBroken, Chain, append, verify
+from notices.control.audit import FIRST, AuditBroken, Chain, append, verify
 from notices.keys import Keys
 from notices.state import audit, writing
 

@@ -11,11 +11,14 @@ from examples import DAY, KEYS, NOW, around, buyer, late
 from sqlalchemy import Engine, select, update
 
 from jobs import control as step
-from notices import audit, control, directory, history, outcomes
-from notices.control import By, ControlRefused
-from notices.outcomes import Wanted
-from notices.planning import decide_and_plan
-from notices.policy import LATE_DELIVERY, LOST_PARCEL, Policy
+from notices.control import audit, outcomes
+from notices.control import changes as control
+from notices.control.changes import By, ControlRefused
+from notices.control.outcomes import Wanted
+from notices.decide.policy import LATE_DELIVERY, LOST_PARCEL, Policy
+from notices.people import directory
+from notices.plan import history
+from notices.plan.day import decide_and_plan
 from notices.state import audit as entries
 from notices.state import control as switches
 from notices.state import decisions, deliveries, kinds, notices, writing

@@ -12,10 +12,10 @@ from examples import KEYS, NOW, buyer, late, late_evidence, no_holdout, seller, 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from notices.decide import Candidate, Case, Decision, History, Recipient, decide, expected_value
-from notices.decision import DECISIONS, PLANNED
-from notices.policy import LATE_DELIVERY, Policy
-from notices.preferences import Preference
+from notices.decide.decide import Candidate, Case, Decision, History, Recipient, decide, expected_value
+from notices.decide.decision import DECISIONS, PLANNED
+from notices.decide.policy import LATE_DELIVERY, Policy
+from notices.people.preferences import Preference
 
 ZONES = [
     "America/Sao_Paulo",

@@ -10,9 +10,10 @@ from pathlib import Path
 from examples import DAY, KEYS, NOW, around, buyer, late, seller, stock
 from sqlalchemy import Engine, select
 
-from notices import directory, mailbox
-from notices.planning import decide_and_plan
-from notices.send import Clock, Options, send_due
+from notices.people import directory
+from notices.plan.day import decide_and_plan
+from notices.relay import mailbox
+from notices.send.run import Clock, Options, send_due
 from notices.state import decisions, deliveries, notices
 
 CLOCK = Clock(NOW, NOW + timedelta(hours=24))

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from message_records import ZONES
 
-from notices.formats import CURRENCY_SIGN, Formats
-from notices.wording import installed
+from notices.write.formats import CURRENCY_SIGN, Formats
+from notices.write.wording import installed
 
 FORMATS = {locale: Formats(locale, ZoneInfo(ZONES[locale])) for locale in installed().locales}
 locales = st.sampled_from(sorted(FORMATS))

@@ -21,10 +21,11 @@ from jobs.truth import untrue
 from lake.store import Lake, spark_schema
 from lake.tables import CONTRACT
 from models import target
-from notices import directory, history
+from notices.decide.policy import Policy
 from notices.keys import Keys
-from notices.open_cases import OpenCase
-from notices.policy import Policy
+from notices.people import directory
+from notices.plan import history
+from notices.plan.open_cases import OpenCase
 from notices.state import cases, decisions, deliveries, notices, open_state, outcomes, writing
 from settings import Settings
 

@@ -21,12 +21,12 @@ from message_records import (
     written,
 )
 
-from notices.catalog import available
-from notices.compose import Composed, EvidenceUnusable, compose
-from notices.lint import Finding, check
-from notices.lint_wording import check_wording
-from notices.topics import TOPICS
-from notices.wording import Wording, installed
+from notices.lint.message import Finding, check
+from notices.lint.wording import check_wording
+from notices.write.catalog import available
+from notices.write.compose import Composed, EvidenceUnusable, compose
+from notices.write.topics import TOPICS
+from notices.write.wording import Wording, installed
 
 EVERY_RECORD = frozenset({"late_delivery", "stalled_parcel", "stock_out"})
 

@@ -10,10 +10,10 @@ from dataclasses import replace
 import pytest
 from message_records import DIGESTS, LINKS, ORDERS, PLATFORM, reader, written
 
-from notices.compose import Composed
-from notices.lint import check
-from notices.lint_wording import check_wording
-from notices.wording import Wording, installed
+from notices.lint.message import check
+from notices.lint.wording import check_wording
+from notices.write.compose import Composed
+from notices.write.wording import Wording, installed
 
 Texts = dict[str, str]
 EN, TH, PT, ZH, ID, VI = (f"locales/{tag}.json" for tag in ("en", "th", "pt-BR", "zh-Hans", "id", "vi"))

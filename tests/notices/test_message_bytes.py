@@ -16,13 +16,13 @@ from markupsafe import Markup, escape
 from message_records import DIGESTS, KINDS, LINKS, ORDERS, STAGES, written
 
 from bench import recipients
-from notices.catalog import available
-from notices.compose import Composed, compose
-from notices.encoded_words import encoded_words
-from notices.formats import name
-from notices.mime import build, envelope
-from notices.topics import TOPICS
-from notices.wording import Wording, escaped
+from notices.write.catalog import available
+from notices.write.compose import Composed, compose
+from notices.write.encoded_words import encoded_words
+from notices.write.formats import name
+from notices.write.mime import build, envelope
+from notices.write.topics import TOPICS
+from notices.write.wording import Wording, escaped
 
 
 def message(composed: Composed, recipient: str = "b1@mail.example", recipient_name: str | None = "Ana") -> bytes:

@@ -8,10 +8,10 @@ import pytest
 from examples import buyer, late_evidence
 from message_records import BEFORE, DIGESTS, LINKS, ORDERS, PLATFORM, STAGES, order, reason, scan, written
 
-from notices.catalog import MissingTranslation, catalog
-from notices.compose import EvidenceUnusable, compose
-from notices.topics import TOPICS
-from notices.wording import Wording, installed
+from notices.write.catalog import MissingTranslation, catalog
+from notices.write.compose import EvidenceUnusable, compose
+from notices.write.topics import TOPICS
+from notices.write.wording import Wording, installed
 
 NEVER_SAID = re.compile(r"(?i)review|dispute|complain|refund|rating|probab|predict|score|%")
 

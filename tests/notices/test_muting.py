@@ -7,8 +7,8 @@ from dataclasses import replace
 from examples import NOW
 from sqlalchemy import Engine, select
 
-from notices import preferences
-from notices.preferences import ALL_KINDS, Preference
+from notices.people import preferences
+from notices.people.preferences import ALL_KINDS, Preference
 from notices.state import preferences as table
 from notices.state import writing
 

@@ -13,11 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_decide import history, people
 
-from notices import optimum, prices
-from notices.decide import Candidate, Decision, decide
-from notices.decision import History
-from notices.optimum import Limit, best
-from notices.policy import Policy
+from notices.decide import optimum, prices
+from notices.decide.decide import Candidate, Decision, decide
+from notices.decide.decision import History
+from notices.decide.optimum import Limit, best
+from notices.decide.policy import Policy
 
 groups = st.lists(st.tuples(st.sets(st.integers(0, 7), min_size=1), st.integers(0, 4)), max_size=6)
 

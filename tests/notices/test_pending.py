@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notices import pending
-from notices.outbox import Claimed
-from notices.pending import Checked, Pending, Rate
+from notices.send import pending
+from notices.send.outbox import Claimed
+from notices.send.pending import Checked, Pending, Rate
 
 NOW = datetime(2026, 3, 2, tzinfo=UTC)
 

@@ -15,14 +15,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Engine, select
 
-from notices import directory as people
-from notices import preferences
-from notices.address import AddressRefused, checked
-from notices.hours import good_moment, is_quiet, zones_of
 from notices.keys import Keys, SealBroken
-from notices.preferences import Preference
+from notices.people import directory as people
+from notices.people import preferences
+from notices.people.address import AddressRefused, checked
+from notices.people.hours import good_moment, is_quiet, zones_of
+from notices.people.preferences import Preference
 from notices.state import directory, writing
-from notices.tokens import Token, TokenRefused, opened, sign
+from notices.write.tokens import Token, TokenRefused, opened, sign
 
 
 def test_people_are_sealed_found_and_replaced(state: Engine) -> None:

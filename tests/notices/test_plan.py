@@ -11,9 +11,11 @@ import pytest
 from examples import DAY, KEYS, NOW, around, buyer, late, late_evidence, seller, stock
 from sqlalchemy import Engine, event, select, update
 
-from notices import directory, plan, policy
-from notices.decide import Candidate
-from notices.planning import decide_and_plan
+from notices.decide import policy
+from notices.decide.decide import Candidate
+from notices.people import directory
+from notices.plan import plan
+from notices.plan.day import decide_and_plan
 from notices.state import cases, control, decisions, deliveries, holdouts, kinds, mails, notices, tellings, writing
 
 

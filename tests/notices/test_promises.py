@@ -16,8 +16,10 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from promise_world import STARTS, World, broken
 
-import notices.send
-from notices import decide, permission, told
+import notices.send.run
+from notices.decide import decide
+from notices.plan import told
+from notices.send import permission
 from notices.state import open_state
 
 DAYS = 7
@@ -26,7 +28,7 @@ DAYS = 7
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """A sender that finds nothing free looks again at once: here the other one is never away for long."""
-    monkeypatch.setattr(notices.send, "POLL_SECONDS", 0.02)
+    monkeypatch.setattr(notices.send.run, "POLL_SECONDS", 0.02)
 
 
 def lived(seed: int, start: date, days: int = DAYS) -> World:

@@ -12,9 +12,9 @@ import pytest
 
 from bench import recipients
 from bench.recipients import Taken
-from notices.address import checked
-from notices.directory import Entry
-from notices.written import Written, write
+from notices.people.address import checked
+from notices.people.directory import Entry
+from notices.write.written import Written, write
 
 MANY = 300
 

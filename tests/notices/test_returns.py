@@ -10,8 +10,9 @@ from examples import KEYS, NOW, around, buyer, late
 from sqlalchemy import Engine, select, update
 
 from jobs.returns import NoFolder, read
-from notices import directory, preferences, returns
-from notices.planning import decide_and_plan
+from notices.people import directory, preferences
+from notices.plan.day import decide_and_plan
+from notices.send import returns
 from notices.state import deliveries, suppressions, writing
 from notices.state import returns as noted
 

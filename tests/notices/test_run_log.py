@@ -13,14 +13,14 @@ import relay as server
 from sqlalchemy import Engine, select, text
 
 from bench.sending.world import CLOCK, KEYS, NOW, let_leases_run_out, plan, states
-from notices import outbox, run_log
-from notices.db_clock import read_clock
-from notices.journal import Journal
-from notices.outbox import Claimed
-from notices.run_log import RunLog
-from notices.send import Options, Report, send_due
-from notices.smtp import Timeouts
+from notices.relay.smtp import Timeouts
+from notices.send import outbox, run_log
+from notices.send.journal import Journal
+from notices.send.outbox import Claimed
+from notices.send.run import Options, Report, send_due
+from notices.send.run_log import RunLog
 from notices.state import attempts, deliveries, writing
+from notices.state.db_clock import read_clock
 
 DEAD = "dead"
 

@@ -13,12 +13,13 @@ from examples import DAY, KEYS, NOW, around, buyer, late
 from relay import DROP, only
 from sqlalchemy import Engine, func, select, update
 
-from notices import breaker, directory, leases, outbox, preferences
-from notices.db_clock import db_now, read_clock
-from notices.planning import decide_and_plan
-from notices.send import Clock, Options, Report, send_due
-from notices.smtp import Timeouts, name_of
+from notices.people import directory, preferences
+from notices.plan.day import decide_and_plan
+from notices.relay.smtp import Timeouts, name_of
+from notices.send import breaker, leases, outbox
+from notices.send.run import Clock, Options, Report, send_due
 from notices.state import attempts, control, deliveries, notices, open_state, suppressions, writing
+from notices.state.db_clock import db_now, read_clock
 from settings import Relay
 
 CLOCK = Clock(NOW, NOW)

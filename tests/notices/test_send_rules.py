@@ -19,14 +19,15 @@ from sqlalchemy import Engine, insert, select, update
 
 from bench.sending.relay import Manner
 from bench.sending.world import CLOCK, KEYS, NOW, address, hours_later, plan, states
-from notices import outbox, preferences
-from notices.db_clock import read_clock
-from notices.journal import Journal, key_of
-from notices.ledger import Ledger
-from notices.send import Clock, Options, Report, send_due
-from notices.signing import Signer
-from notices.smtp import Timeouts
+from notices.people import preferences
+from notices.relay.signing import Signer
+from notices.relay.smtp import Timeouts
+from notices.send import outbox
+from notices.send.journal import Journal, key_of
+from notices.send.ledger import Ledger
+from notices.send.run import Clock, Options, Report, send_due
 from notices.state import attempts, control, deliveries, sent_before, writing
+from notices.state.db_clock import read_clock
 from settings import Relay
 
 PATIENT = Options(batch=8, lease_seconds=120.0, timeouts=Timeouts(60.0, 60.0, 60.0))
@@ -164,7 +165,7 @@ async def test_steps_of_many_mails_share_statements_and_a_bad_one_sinks_nobody(
     state: Engine, caplog: pytest.LogCaptureFixture
 ) -> None:
     plan(state, 30)
-    with server.running() as (relay, log), caplog.at_level(logging.WARNING, "notices.ledger"):
+    with server.running() as (relay, log), caplog.at_level(logging.WARNING, "notices.send.ledger"):
         await send(state, relay, pool=8)
     assert len(log.accepted) == 30
     assert caplog.records == [], "a group of steps that fails together hides a fault in a statement"

@@ -17,7 +17,7 @@ from bench.sending.behaviours import BEHAVIOURS, Behaviour
 from bench.sending.kills import POINTS, Kill
 from bench.sending.sabotage import BREAKS, Sabotaged
 from bench.sending.sender import Sender
-from notices.smtp import Timeouts
+from notices.relay.smtp import Timeouts
 
 EACH_POINT = [Kill(point, 2 + 3 * at % 7) for at, point in enumerate(POINTS)] + [Kill(seconds=0.1), Kill(seconds=0.2)]
 FEW = {"sqlite": EACH_POINT, "postgresql": EACH_POINT[2::4]}

@@ -6,7 +6,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
-from notices.signing import Signer, SigningKeyUnusable
+from notices.relay.signing import Signer, SigningKeyUnusable
 
 dkim = pytest.importorskip("dkim", reason="dkimpy verifies what we sign; it is not installed")
 

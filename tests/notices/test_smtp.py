@@ -16,7 +16,7 @@ from cryptography.x509.oid import NameOID
 from relay import DROP, HANG, only
 
 from bench.sending.relay import Manner
-from notices.smtp import Connection, RelayRefused, Reply, Timeouts, allowed
+from notices.relay.smtp import Connection, RelayRefused, Reply, Timeouts, allowed
 from settings import Relay
 
 MIME = b"Message-ID: <m1@x.example>\r\nSubject: s\r\n\r\n.a line with a dot\r\nlast"

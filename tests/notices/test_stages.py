@@ -10,11 +10,11 @@ from examples import DAY, KEYS, NOW, around, buyer, late, late_evidence, no_hold
 from sqlalchemy import Engine, select, update
 from test_decide import one, people
 
-from notices import directory
-from notices.decide import Candidate, Case, Decision, History, closing_value, decide
-from notices.open_cases import told_and_open
-from notices.planning import decide_and_plan
-from notices.policy import LATE_DELIVERY
+from notices.decide.decide import Candidate, Case, Decision, History, closing_value, decide
+from notices.decide.policy import LATE_DELIVERY
+from notices.people import directory
+from notices.plan.day import decide_and_plan
+from notices.plan.open_cases import told_and_open
 from notices.state import cases, decisions, deliveries, notices, writing
 
 TOLD = {"heads_up": {"expected_date": "2026-03-07"}}

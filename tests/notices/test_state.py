@@ -16,8 +16,8 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection, Engine, inspect, select, text
 
 from bench.sending.world import plan
-from notices.migrations import apply
 from notices.state import StateError, control, metadata, open_state, record_run, runs, writing
+from notices.state.migrations import apply
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

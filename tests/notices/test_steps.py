@@ -21,8 +21,8 @@ from jobs import decide, send
 from jobs.context import Context, clock
 from lake.store import Lake, spark_schema
 from lake.tables import CONTRACT
-from notices import directory
 from notices.keys import Keys
+from notices.people import directory
 from notices.state import notices, open_state, runs
 from settings import Relay, Settings
 

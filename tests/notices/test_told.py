@@ -15,12 +15,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Engine, select, update
 
-from notices import directory, plan_rows, planning, told
-from notices.control import By, switch
-from notices.decide import Candidate
-from notices.hours import good_moment, is_quiet, safe_moment
-from notices.planning import decide_and_plan
-from notices.send import Clock, Options, send_due
+from notices.control.changes import By, switch
+from notices.decide.decide import Candidate
+from notices.people import directory
+from notices.people.hours import good_moment, is_quiet, safe_moment
+from notices.plan import day as planning
+from notices.plan import plan_rows, told
+from notices.plan.day import decide_and_plan
+from notices.send.run import Clock, Options, send_due
 from notices.state import decisions, deliveries, notices, writing
 
 EARLIER = NOW - timedelta(days=6)
