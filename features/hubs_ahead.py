@@ -1,7 +1,8 @@
 """How well the hubs keep up that a parcel is in and has still to pass: who came in and does not leave, late scans.
 
-Which hubs lie ahead is nowhere written: the one that most parcels of the same carrier from the same region came into
-first, and the one from which most of its parcels into the region went out for delivery, in the last 28 days.
+Which hubs lie ahead is nowhere written. By the parcels of the same carrier in the last 28 days: the one that most of
+those from the same region came into first, the one that most of those on the same lane came through in between, and the
+one from which most of those into the region went out for delivery.
 """
 
 from __future__ import annotations
@@ -19,17 +20,24 @@ from features.spec import ORDER_KEYS, Feature, FeatureGroup
 
 DELAYED_HOURS = 1.0
 PRIOR = 3.0
-WAITS_DAYS = (1, 2)  # after which a parcel that came in is looked at
+USUAL_DAYS = 28  # which hub is usual is told by the parcels of so many days
+# After which a parcel that came in is looked at. On the day itself half of them have left a hub that keeps up, and
+# hardly one has left a hub that begins to slow: it is the earliest trace there is.
+WAITS_DAYS = (0, 1, 2)
 _SUMS = ("scans", "delayed", *(f"{what}_{wait}" for wait in WAITS_DAYS for what in ("due", "stuck")))
 ROLLED = (Rolled(1, _SUMS), Rolled(3, _SUMS))
 _NAMES = tuple(name for window in ROLLED for name in window.names())
 SCOPES = {
     "present_hub": "the hub it was seen in last",
     "first_hub": "the hub that its carrier's parcels from here come into first",
+    "middle_hub": "the hub that its carrier's parcels come through on this lane",
     "final_hub": "the hub from which its carrier's parcels go out for delivery there",
 }
 
-AHEAD = (("first_hub", "hub_in", "origin_region"), ("final_hub", "out_for_delivery", "destination_region"))
+_WHEN = {0: "on the day they came", 1: "by the next day", 2: "two days after they came"}
+_ENDS = ("origin_region", "destination_region")
+_SECOND = 2  # the place of the hub between the first and the last
+_NO_HUB = "\uffff"  # sorts behind every name
 
 
 def _declare() -> tuple[Feature, ...]:
@@ -39,8 +47,7 @@ def _declare() -> tuple[Feature, ...]:
         for days in (1, 3):
             found += [
                 Feature(f"{scope}_stuck_{wait}_days_share_{days}d", "share of parcels, 0 to 1",
-                        f"parcels in {says} that had not left {wait} days after they came", none, "hub", days,
-                        (0.0, 1.0))
+                        f"parcels in {says} that had not left {_WHEN[wait]}", none, "hub", days, (0.0, 1.0))
                 for wait in WAITS_DAYS
             ]  # fmt: skip
             found.append(
@@ -83,16 +90,9 @@ def _counted(rows: DataFrame, day: Column, **counts: Column) -> DataFrame:
     return rows.select("hub", day.alias("day"), *[counts.get(name, F.lit(0)).alias(name) for name in _SUMS])
 
 
-def usual_hubs(known: Known, asked: DataFrame, event: str, region: str) -> DataFrame:
-    """carrier, region, as_of_day, hub: the hub that parcels of the carrier and region used most in 28 days.
-
-    event hub_in: the first that they came into, by the region they leave from. out_for_delivery: the last that they
-    were seen in before it. asked: carrier, region and as_of_day. Ties go to the name that is first.
-    """
-    scans = known.read("shipment_events").select(
-        "shipment_id", "event", "event_at", "hub", "recorded_at", "recorded_day"
-    )
-    plans = known.read("shipments").groupBy("shipment_id").agg(first_known([], "carrier", region).alias("plan"))
+def last_hubs(known: Known, event: str) -> DataFrame:
+    """shipment_id, day, hub: the last hub that a parcel was seen in by its first ``event``, and when that was known."""
+    scans = _scans(known)
     marks = (
         scans.where(F.col("event") == event)
         .groupBy("shipment_id")
@@ -106,24 +106,64 @@ def usual_hubs(known: Known, asked: DataFrame, event: str, region: str) -> DataF
     last = met.groupBy("shipment_id", F.col("mark.recorded_day").alias("day")).agg(
         F.max(F.struct("event_at", "hub")).alias("at")
     )
-    way = last.join(plans, "shipment_id").select(
-        F.col("plan.carrier").alias("carrier"), F.col(f"plan.{region}").alias("region"), F.col("at.hub").alias("hub"),
-        F.greatest("day", F.to_date("plan.recorded_at")).alias("day"),
-    )  # fmt: skip
-    used = way.where(F.col("carrier").isNotNull() & F.col("region").isNotNull())
-    counts = used.groupBy("carrier", "region", "hub", "day").agg(F.count("*").alias("parcels"))
-    pairs = (
-        asked.select("carrier", "region", "as_of_day")
-        .distinct()
-        .join(counts.select("carrier", "region", "hub").distinct(), ["carrier", "region"])
+    return last.select("shipment_id", "day", F.col("at.hub").alias("hub"))
+
+
+def middle_hubs(known: Known) -> DataFrame:
+    """shipment_id, day, hub: the second hub that a parcel came into, null where it came into no more than two.
+
+    One row per parcel that went out for delivery, on the day on which that became known, by what was known then.
+    """
+    scans = _scans(known)
+    marks = (
+        scans.where(F.col("event") == "out_for_delivery")
+        .groupBy("shipment_id")
+        .agg(F.min(F.struct("recorded_at", "recorded_day")).alias("mark"))
     )
-    keys = ("carrier", "region", "hub")
-    sums = rolling(pairs, counts, keys, (Rolled(28, ("parcels",)),), ("as_of_day",)).where(F.col("parcels_28d") > 0)
-    order = Window.partitionBy("carrier", "region", "as_of_day").orderBy(F.desc("parcels_28d"), "hub")
+    came = scans.where((F.col("event") == "hub_in") & F.col("hub").isNotNull())
+    first = (
+        came.join(marks, "shipment_id")
+        .where(F.col("recorded_at") <= F.col("mark.recorded_at"))
+        .groupBy("shipment_id", "hub", F.col("mark.recorded_day").alias("day"))
+        .agg(F.min("event_at").alias("came_at"))
+    )
+    order = Window.partitionBy("shipment_id", "day").orderBy("came_at", "hub")
+    placed = first.withColumn("place", F.row_number().over(order))
+    passed = placed.groupBy("shipment_id", "day").agg(
+        F.count("*").alias("hubs"), F.max(F.when(F.col("place") == _SECOND, F.col("hub"))).alias("second")
+    )
+    return passed.select("shipment_id", "day", F.when(F.col("hubs") > _SECOND, F.col("second")).alias("hub"))
+
+
+def usual(known: Known, asked: DataFrame, met: DataFrame, ends: tuple[str, ...]) -> DataFrame:
+    """carrier, ``ends``, as_of_day, hub: the hub that most parcels of the carrier with these ends met.
+
+    met: shipment_id, day, hub; where most met none (null), that is what is usual. asked: carrier, ``ends`` and
+    as_of_day. Of as many the name that is first; none comes after any name.
+    """
+    way = ("carrier", *ends)
+    plans = known.read("shipments").groupBy("shipment_id").agg(first_known([], *way).alias("plan"))
+    used = met.join(plans, "shipment_id").select(
+        *[F.col(f"plan.{name}").alias(name) for name in way], F.coalesce("hub", F.lit(_NO_HUB)).alias("hub"),
+        F.greatest("day", F.to_date("plan.recorded_at")).alias("day"),
+    ).dropna(subset=list(way))  # fmt: skip
+    keys = (*way, "hub")
+    counts = used.groupBy(*keys, "day").agg(F.count("*").alias("parcels"))
+    pairs = asked.select(*way, "as_of_day").distinct().join(counts.select(*keys).distinct(), list(way))
+    sums = rolling(pairs, counts, keys, (Rolled(USUAL_DAYS, ("parcels",)),), ("as_of_day",))
+    parcels = f"parcels_{USUAL_DAYS}d"
+    order = Window.partitionBy(*way, "as_of_day").orderBy(F.desc(parcels), "hub")
     return (
-        sums.withColumn("place", F.row_number().over(order))
+        sums.where(F.col(parcels) > 0)
+        .withColumn("place", F.row_number().over(order))
         .where(F.col("place") == 1)
-        .select("carrier", "region", "as_of_day", "hub")
+        .select(*way, "as_of_day", F.when(F.col("hub") != _NO_HUB, F.col("hub")).alias("hub"))
+    )
+
+
+def _scans(known: Known) -> DataFrame:
+    return known.read("shipment_events").select(
+        "shipment_id", "event", "event_at", "hub", "recorded_at", "recorded_day"
     )
 
 
@@ -153,12 +193,14 @@ def build(known: Known, base: DataFrame) -> DataFrame:
 
 def _with_hubs(known: Known, base: DataFrame) -> DataFrame:
     """order_id, as_of, as_of_day and one hub for each of SCOPES, null where it is not known."""
-    ways = ("carrier", "origin_region", "destination_region")
-    asked = base.select(*KEYS, "as_of_day", *ways, F.col("last_hub").alias("present_hub"))
-    for scope, event, region in AHEAD:
-        usual = usual_hubs(known, asked.withColumnRenamed(region, "region"), event, region)
-        named = usual.select("carrier", F.col("region").alias(region), "as_of_day", F.col("hub").alias(scope))
-        asked = asked.join(named, ["carrier", region, "as_of_day"], "left")
+    asked = base.select(*KEYS, "as_of_day", "carrier", *_ENDS, F.col("last_hub").alias("present_hub"))
+    for scope, met, ends in (
+        ("first_hub", last_hubs(known, "hub_in"), ("origin_region",)),
+        ("middle_hub", middle_hubs(known), _ENDS),
+        ("final_hub", last_hubs(known, "out_for_delivery"), ("destination_region",)),
+    ):
+        named = usual(known, asked, met, ends).withColumnRenamed("hub", scope)
+        asked = asked.join(named, ["carrier", *ends, "as_of_day"], "left")
     return asked.select(*KEYS, "as_of_day", *SCOPES)
 
 

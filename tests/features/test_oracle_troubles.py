@@ -30,6 +30,7 @@ HUBS = ", ".join(
     for n in (1, 3)
     for kind, name in (
         ("delayed", "delayed_share"),
+        ("stuck_0", "stuck_0_days_share"),
         ("stuck_1", "stuck_1_days_share"),
         ("stuck_2", "stuck_2_days_share"),
     )

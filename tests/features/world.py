@@ -30,6 +30,7 @@ CATEGORY = {"a": "toys", "b": "books", "c": "toys"}
 REGION_OF = {"s1": "north", "s2": "north"}  # where s3 sells is not known
 EVENINGS = (1.0, 0.5, None, 0.0, 0.75)
 REGIONS = ("BR-SP", "BR-RJ", "BR-MG")
+FAR = "BR-MG"  # most parcels into it come through a third hub
 SHARES = (1.0, 1.0, 1.0, 0.9, 0.6, 0.5, 0.2, 0.0)
 
 
@@ -117,7 +118,12 @@ def _parcel(
         steps += ["attempt_failed", "out_for_delivery"]
     steps.append(pick.choice(("delivered",) * 12 + ("returned", "lost")))
     stop = pick.randrange(1, len(steps)) if pick.random() < 0.2 else len(steps)
-    hubs = iter((("h1",) * 2 + ("h2",) * 2) if pick.random() < 0.6 else (("h2",) * 2 + ("h1",) * 2))
+    met = ["h1", "h2"] if pick.random() < 0.6 else ["h2", "h1"]
+    if region == FAR and pick.random() < 0.7:
+        met.insert(1, "h3")
+        steps[1:1] = ["hub_in", "hub_out"]
+        stop += 2 if stop > 1 else 0
+    hubs = iter([hub for hub in met for _ in ("in", "out")])
     for event in steps[:stop]:
         late = _hours(pick, 20, 60) if pick.random() < 0.12 else timedelta(minutes=3)
         world["shipment_events"].append(

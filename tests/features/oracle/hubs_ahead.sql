@@ -9,22 +9,31 @@ mark AS (
 used AS (
   SELECT m.event, m.shipment_id, m.known_at, last(s.hub ORDER BY s.event_at, s.hub) AS hub
   FROM mark m JOIN scan s ON s.shipment_id = m.shipment_id AND s.hub IS NOT NULL AND s.recorded_at <= m.known_at GROUP BY ALL),
-dated AS (SELECT u.event, u.hub, p.*, greatest(u.known_at::DATE, plan_day) AS day FROM used u JOIN plan p USING (shipment_id)),
+came AS (
+  SELECT m.shipment_id, m.known_at, s.hub, min(s.event_at) AS came_at FROM mark m JOIN scan s ON s.shipment_id = m.shipment_id
+    AND s.event = 'hub_in' AND s.hub IS NOT NULL AND s.recorded_at <= m.known_at
+  WHERE m.event = 'out_for_delivery' GROUP BY ALL),
+middle AS (
+  SELECT 'middle' AS event, shipment_id, known_at, CASE WHEN count(*) > 2 THEN list(hub ORDER BY came_at, hub)[2] END AS hub
+  FROM came GROUP BY ALL),
+dated AS (SELECT u.event, u.hub, p.*, greatest(u.known_at::DATE, plan_day) AS day FROM (FROM used UNION ALL FROM middle) u JOIN plan p USING (shipment_id)),
 counted AS (
   SELECT b.order_id, b.as_of, u.event, u.hub, count(*) AS parcels FROM base b JOIN dated u ON u.carrier = b.carrier
-    AND CASE u.event WHEN 'hub_in' THEN u.origin = b.origin_region ELSE u.destination = b.destination_region END
+    AND (u.event = 'out_for_delivery' OR u.origin = b.origin_region) AND (u.event = 'hub_in' OR u.destination = b.destination_region)
     AND u.day BETWEEN b.d - 28 AND b.d - 1
   GROUP BY ALL),
-usual AS (FROM counted QUALIFY row_number() OVER (PARTITION BY order_id, as_of, event ORDER BY parcels DESC, hub) = 1),
+usual AS (FROM counted QUALIFY row_number() OVER (PARTITION BY order_id, as_of, event ORDER BY parcels DESC, hub NULLS LAST) = 1),
 place AS (
   SELECT order_id, as_of, d, 'present_hub' AS scope, last_hub AS hub FROM base WHERE last_hub IS NOT NULL
-  UNION ALL SELECT u.order_id, u.as_of, b.d, CASE u.event WHEN 'hub_in' THEN 'first_hub' ELSE 'final_hub' END, u.hub
-  FROM usual u JOIN base b ON b.order_id = u.order_id AND b.as_of = u.as_of),
+  UNION ALL SELECT u.order_id, u.as_of, b.d, 
+      CASE u.event WHEN 'hub_in' THEN 'first_hub' WHEN 'middle' THEN 'middle_hub' ELSE 'final_hub' END, u.hub
+  FROM usual u JOIN base b ON b.order_id = u.order_id AND b.as_of = u.as_of WHERE u.hub IS NOT NULL),
 stay AS (
   SELECT shipment_id, hub, min(day) FILTER (event = 'hub_in') AS came, min(day) FILTER (event = 'hub_out') AS gone
   FROM scan WHERE hub IS NOT NULL GROUP BY ALL),
 fact AS (
   SELECT hub, day, 'delayed' AS kind, hours_between(event_at, recorded_at) > 1 AS bad FROM scan WHERE hub IS NOT NULL
+  UNION ALL SELECT hub, came, 'stuck_0', coalesce(gone > came, true) FROM stay WHERE came IS NOT NULL
   UNION ALL SELECT hub, came + 1, 'stuck_1', coalesce(gone > came + 1, true) FROM stay WHERE came IS NOT NULL
   UNION ALL SELECT hub, came + 2, 'stuck_2', coalesce(gone > came + 2, true) FROM stay WHERE came IS NOT NULL),
 everybody AS (
