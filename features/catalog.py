@@ -31,6 +31,7 @@ from features import (
     seller_pace,
     silence,
     troubles,
+    ways,
     week,
 )  # fmt: skip
 from features.known import Known, kept, span_of
@@ -47,8 +48,8 @@ GROUPS: dict[str, tuple[FeatureGroup, ...]] = {
     "late_delivery": _LATE_DELIVERY,
     # All that buyers may run into, built once for every target that is about orders.
     "order_problems": (
-        *_LATE_DELIVERY, silence.GROUP, hubs_ahead.GROUP, cohorts.GROUP, seller_pace.GROUP, offer.GROUP, troubles.GROUP,
-        arrival.GROUP, messages.GROUP,
+        *_LATE_DELIVERY, silence.GROUP, hubs_ahead.GROUP, cohorts.GROUP, ways.GROUP, seller_pace.GROUP, offer.GROUP,
+        troubles.GROUP, arrival.GROUP, messages.GROUP,
     ),
     "stock_out": (
         in_stock.GROUP, demand.GROUP, week.GROUP, promotions.GROUP, cover.GROUP, neighbours.GROUP, lead_time.GROUP,

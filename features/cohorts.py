@@ -40,7 +40,8 @@ FEATURES = (
 
 def stays(known: Known) -> DataFrame:
     """One row per (shipment_id, hub): came_day, left_day, seen_day: UTC days on which it became known that it came in,
-    went out, and was seen after that, null where it did not; region, where it goes, null where that was known later.
+    went out, and was seen after that, null where it did not; region and carrier, where it goes and by whom, null where
+    that was known later.
 
     Not cut at any as_of: ``cohort`` does that by day.
     """
@@ -58,12 +59,17 @@ def stays(known: Known) -> DataFrame:
         .where(F.col("later_at") > F.col("left.event_at"))
     )
     seen = met.groupBy("shipment_id", "hub").agg(F.min(F.greatest("later_day", "left.recorded_day")).alias("seen_day"))
-    plans = known.read("shipments").groupBy("shipment_id").agg(first_known([], "destination_region").alias("plan"))
+    plans = (
+        known.read("shipments")
+        .groupBy("shipment_id")
+        .agg(first_known([], "destination_region", "carrier").alias("plan"))
+    )
     both = rows.join(seen, ["shipment_id", "hub"], "left").join(plans, "shipment_id")
     is_known = F.to_date("plan.recorded_at") <= F.col("left.recorded_day")
     region = F.when(is_known, F.col("plan.destination_region")).alias("region")
+    carrier = F.when(is_known, F.col("plan.carrier")).alias("carrier")
     return both.select(
-        "shipment_id", "hub", "came_day", F.col("left.recorded_day").alias("left_day"), "seen_day", region
+        "shipment_id", "hub", "came_day", F.col("left.recorded_day").alias("left_day"), "seen_day", region, carrier
     )
 
 

@@ -18,7 +18,7 @@ AFTER_PROMISE = timedelta(days=10)
 DAYS_PER_MESSAGE = 3.0
 # Claims are rare: few features, and trees of little depth (below), learn more from them than many do.
 FEATURES = catalog.features_of(
-    "order_problems", "promise", "scans", "scan_gaps", "silence", "hubs_ahead", "cohorts", "offer", "troubles",
+    "order_problems", "promise", "scans", "scan_gaps", "silence", "hubs_ahead", "cohorts", "ways", "offer", "troubles",
     "arrival", "messages",
 )  # fmt: skip
 

@@ -14,7 +14,7 @@ from lake.store import Lake
 from models.target import TargetSpec
 
 FEATURES = catalog.features_of(
-    "order_problems", *catalog.names_of("late_delivery"), "silence", "hubs_ahead", "cohorts", "seller_pace"
+    "order_problems", *catalog.names_of("late_delivery"), "silence", "hubs_ahead", "cohorts", "ways", "seller_pace"
 )
 
 

@@ -28,6 +28,7 @@ FEATURES = catalog.features_of(
     "silence",
     "hubs_ahead",
     "cohorts",
+    "ways",
 )
 
 

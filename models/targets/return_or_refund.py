@@ -17,7 +17,7 @@ from models.target import TargetSpec, nothing_known
 HORIZON = timedelta(days=30)
 FEATURES = catalog.features_of(
     "order_problems", "promise", "scans", "parcel", "carrier", "seller", "category", "buyer", "scan_gaps", "silence",
-    "hubs_ahead", "cohorts",
+    "hubs_ahead", "cohorts", "ways",
     "seller_pace", "offer", "troubles", "arrival", "messages",
 )  # fmt: skip
 

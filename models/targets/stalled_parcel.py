@@ -19,7 +19,7 @@ STALLED_DAYS = 5  # between the UTC dates of two scans
 HORIZON = timedelta(days=14)
 FEATURES = catalog.features_of(
     "order_problems", "promise", "scans", "parcel", "order_calendar", "platform", "lane", "destination", "carrier",
-    "seller", "hub", "scan_gaps", "silence", "hubs_ahead", "cohorts",
+    "seller", "hub", "scan_gaps", "silence", "hubs_ahead", "cohorts", "ways",
     "seller_pace",
 )  # fmt: skip
 

@@ -18,7 +18,7 @@ HORIZON = timedelta(hours=72)
 DAYS_PER_MESSAGE = 3.0
 FEATURES = catalog.features_of(
     "order_problems", "promise", "scans", "parcel", "order_calendar", "carrier", "seller", "buyer", "scan_gaps",
-    "silence", "hubs_ahead", "cohorts",
+    "silence", "hubs_ahead", "cohorts", "ways",
     "seller_pace", "offer", "troubles", "arrival", "messages",
 )  # fmt: skip
 

@@ -49,7 +49,17 @@ COUNTS = ", ".join(
         for fact in BUYER_COUNTS
     ]
 )
-WORDS = {"seller_pace": {"due": DUE}, "hubs_ahead": {"columns": HUBS}, "troubles": {"columns": COUNTS}}
+OVER = ", ".join(
+    f"CASE WHEN b.carrier IS NOT NULL AND b.destination_region IS NOT NULL THEN coalesce("
+    f"max((w.unseen - w.expected) / (w.due + 1)) FILTER (w.n = {n}), 0) END AS way_unseen_{n}_days_excess_share_1d"
+    for n in (1, 2, 3, 4)
+)
+WORDS = {
+    "seller_pace": {"due": DUE},
+    "ways": {"columns": OVER},
+    "hubs_ahead": {"columns": HUBS},
+    "troubles": {"columns": COUNTS},
+}
 
 
 @pytest.fixture(scope="module")
