@@ -38,7 +38,7 @@ from sources.simulator.truth import PROBLEMS
 
 TEST_DAYS = 55
 ROWS = frames.MOST_ROWS  # subject rows to learn from, as the product does
-TRUTH_ROWS, MIDNIGHT_ROWS, WEEK_ROWS = 30_000, 60_000, 120_000
+TRUTH_ROWS, MIDNIGHT_ROWS, WEEK_ROWS = 90_000, 60_000, 120_000
 FESTIVAL_WEEK = timedelta(days=7)
 
 

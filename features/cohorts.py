@@ -40,8 +40,8 @@ FEATURES = (
 
 def stays(known: Known) -> DataFrame:
     """One row per (shipment_id, hub): came_day, left_day, seen_day: UTC days on which it became known that it came in,
-    went out, and was seen after that, null where it did not; region and carrier, where it goes and by whom, null where
-    that was known later.
+    went out, and was seen after that, null where it did not; went_on: whether it was seen in a hub then, and not at the
+    door; region and carrier, where it goes and by whom, null where that was known later.
 
     Not cut at any as_of: ``cohort`` does that by day.
     """
@@ -52,13 +52,17 @@ def stays(known: Known) -> DataFrame:
         F.min(F.when(F.col("event") == "hub_in", F.col("recorded_day"))).alias("came_day"),
         F.min(F.when(out, F.struct("recorded_day", "event_at"))).alias("left"),
     )
-    later = scans.select("shipment_id", F.col("event_at").alias("later_at"), F.col("recorded_day").alias("later_day"))
+    later = scans.select(
+        "shipment_id", F.col("event").alias("later_event"), F.col("event_at").alias("later_at"),
+        F.col("recorded_day").alias("later_day"),
+    )  # fmt: skip
     met = (
         rows.where(F.col("left").isNotNull())
         .join(later, "shipment_id")
         .where(F.col("later_at") > F.col("left.event_at"))
     )
-    seen = met.groupBy("shipment_id", "hub").agg(F.min(F.greatest("later_day", "left.recorded_day")).alias("seen_day"))
+    seen_day = F.greatest("later_day", "left.recorded_day").alias("day")
+    seen = met.groupBy("shipment_id", "hub").agg(F.min(F.struct(seen_day, "later_at", "later_event")).alias("seen"))
     plans = (
         known.read("shipments")
         .groupBy("shipment_id")
@@ -69,8 +73,9 @@ def stays(known: Known) -> DataFrame:
     region = F.when(is_known, F.col("plan.destination_region")).alias("region")
     carrier = F.when(is_known, F.col("plan.carrier")).alias("carrier")
     return both.select(
-        "shipment_id", "hub", "came_day", F.col("left.recorded_day").alias("left_day"), "seen_day", region, carrier
-    )
+        "shipment_id", "hub", "came_day", F.col("left.recorded_day").alias("left_day"),
+        F.col("seen.day").alias("seen_day"), (F.col("seen.later_event") == "hub_in").alias("went_on"), region, carrier,
+    )  # fmt: skip
 
 
 def cohort(rows: DataFrame, keys: tuple[str, ...], went: str, moved: str) -> DataFrame:

@@ -2,7 +2,8 @@
 
 A way on which a carrier's parcels stand still shows it first in those that left a hub and are not seen in the next one.
 How long that takes differs by leg, a hub and the region it sends to: a parcel that is seen the next day on one is two
-days away on another. So each leg is compared with itself, and the legs into a region are added up.
+days away on another. So each leg is compared with itself, and the legs into a region are added up. The last one, to
+the door, is left out: a Sunday stops it, and says nothing of the way.
 """
 
 from __future__ import annotations
@@ -21,8 +22,9 @@ USUAL_DAYS = 56  # days before, which say what is usual
 PRIOR = 5.0  # parcels of the platform that those of a leg are mixed with
 _WAY = ("carrier", "region")
 _LEG = (*_WAY, "hub")
-_COUNTS = tuple(f"{what}_{wait}" for wait in WAITS_DAYS for what in ("due", "unseen"))
-_SUMS = (*_COUNTS, *(f"expected_{wait}" for wait in WAITS_DAYS))
+_DUE = tuple(f"{what}_{wait}" for wait in WAITS_DAYS for what in ("due", "unseen"))
+_COUNTS = (*_DUE, "seen", "went_on")
+_SUMS = (*_DUE, *(f"expected_{wait}" for wait in WAITS_DAYS))
 USUAL = Window(USUAL_DAYS, _COUNTS)
 YESTERDAY = Window(1, _SUMS)
 
@@ -39,7 +41,8 @@ def daily(known: Known) -> DataFrame:
     """Daily sums of YESTERDAY per way: carrier, region, day, bigint; expected_n in millionths of a parcel.
 
     due_n: parcels that had left a hub n days before. unseen_n: those of them not seen since. expected_n: how many of
-    those due would be unseen by the usual share of their legs. Days of which nothing usual is known are left out.
+    those due would be unseen by the usual share of their legs. Legs whose parcels are mostly seen at the door next, and
+    days of which nothing usual is known, are left out.
     """
     legs = _legs(known)
     of_legs = _usual(legs, legs, _LEG)
@@ -48,18 +51,25 @@ def daily(known: Known) -> DataFrame:
     of_all = _usual(platform, platform, ("entity",)).select("day", *[F.col(n).alias(f"p_{n}") for n in USUAL.names()])
     rows = of_legs.join(of_all, "day")
     expected = {f"expected_{wait}": whole(F.col(f"due_{wait}") * _share(wait)) for wait in WAITS_DAYS}
-    told = rows.withColumns(expected).dropna(subset=list(expected))
+    goes_on = F.col(f"went_on_{USUAL_DAYS}d") * 2 >= F.col(f"seen_{USUAL_DAYS}d")
+    told = rows.where(goes_on).withColumns(expected).dropna(subset=list(expected))
     return told.groupBy(*_WAY, "day").agg(*[F.sum(name).cast("bigint").alias(name) for name in _SUMS])
 
 
 def _legs(known: Known) -> DataFrame:
-    """Daily sums of USUAL per leg: carrier, region, hub, day, bigint."""
+    """Daily sums of USUAL per leg: carrier, region, hub, day, bigint. seen: parcels that had left the longest of the
+    waits before and were seen since. went_on: those of them that were seen in a hub.
+    """
     left = known.once("cohort_stays", lambda: stays(known)).dropna(subset=["left_day", *_WAY])
-    looked = left.select(*_LEG, "left_day", "seen_day", F.explode(F.array(*map(F.lit, WAITS_DAYS))).alias("wait"))
+    looked = left.select(
+        *_LEG, "left_day", "seen_day", "went_on", F.explode(F.array(*map(F.lit, WAITS_DAYS))).alias("wait")
+    )
     rows = looked.withColumn("day", F.date_add("left_day", F.col("wait")))
     is_unseen = F.coalesce(F.col("seen_day") > F.col("day"), F.lit(True))
     sums = {f"due_{wait}": F.count(F.when(F.col("wait") == wait, 1)) for wait in WAITS_DAYS}
     sums |= {f"unseen_{wait}": F.count(F.when((F.col("wait") == wait) & is_unseen, 1)) for wait in WAITS_DAYS}
+    is_seen = (F.col("wait") == WAITS_DAYS[-1]) & ~is_unseen
+    sums |= {"seen": F.count(F.when(is_seen, 1)), "went_on": F.count(F.when(is_seen & F.col("went_on"), 1))}
     return rows.groupBy(*_LEG, "day").agg(*[sums[name].cast("bigint").alias(name) for name in _COUNTS])
 
 

@@ -7,11 +7,15 @@ went AS (
   FROM scan WHERE hub IS NOT NULL AND event = 'hub_out' GROUP BY ALL),
 stay AS (
   SELECT w.*, p.region, p.carrier,
-    (SELECT min(greatest(s.day, w.left_day)) FROM scan s WHERE s.shipment_id = w.shipment_id AND s.event_at > w.left_at) AS seen_day
+    (SELECT min(greatest(s.day, w.left_day)) FROM scan s WHERE s.shipment_id = w.shipment_id AND s.event_at > w.left_at) AS seen_day,
+    (SELECT first(s.event ORDER BY greatest(s.day, w.left_day), s.event_at, s.event) FROM scan s
+      WHERE s.shipment_id = w.shipment_id AND s.event_at > w.left_at) AS seen_event
   FROM went w JOIN plan p USING (shipment_id)
   WHERE p.plan_day <= w.left_day AND p.region IS NOT NULL AND p.carrier IS NOT NULL),
 leg AS (
-  SELECT carrier, region, hub, n, left_day + n AS day, count(*) AS due, count(*) FILTER (coalesce(seen_day > left_day + n, true)) AS unseen
+  SELECT carrier, region, hub, n, left_day + n AS day, count(*) AS due, count(*) FILTER (coalesce(seen_day > left_day + n, true)) AS unseen,
+    count(*) FILTER (n = 4 AND seen_day <= left_day + n) AS seen,
+    count(*) FILTER (n = 4 AND seen_day <= left_day + n AND seen_event = 'hub_in') AS went_on
   FROM stay CROSS JOIN (VALUES (1), (2), (3), (4)) w(n) GROUP BY ALL),
 before AS (
   SELECT x.day, n, sum(due) AS due, sum(unseen) AS unseen FROM (SELECT DISTINCT day FROM leg) x
@@ -22,7 +26,9 @@ usual AS (
       AND p.day BETWEEN l.day - 56 AND l.day - 1), 0) AS own,
     coalesce((SELECT sum(p.unseen) FROM leg p WHERE p.carrier = l.carrier AND p.region = l.region AND p.hub = l.hub AND p.n = l.n
       AND p.day BETWEEN l.day - 56 AND l.day - 1), 0) AS own_unseen
-  FROM leg l JOIN told USING (day)),
+  FROM leg l JOIN told USING (day)
+  WHERE coalesce((SELECT 2 * sum(p.went_on) >= sum(p.seen) FROM leg p WHERE p.carrier = l.carrier AND p.region = l.region
+    AND p.hub = l.hub AND p.day BETWEEN l.day - 56 AND l.day - 1), true)),
 way AS (
   SELECT u.carrier, u.region, u.day, u.n, sum(u.due) AS due, sum(u.unseen) AS unseen,
     sum(round(u.due * (u.own_unseen + 5 * b.unseen / b.due) / (u.own + 5), 6)) AS expected
