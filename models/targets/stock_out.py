@@ -128,6 +128,7 @@ SPEC = TargetSpec(
     known=never,
     template="stock_out",
     graded=True,
+    has_linear=True,
     benefit=1.0,
     cost=0.25,
     threshold=0.7,
