@@ -118,19 +118,23 @@ def _parcel(
         steps += ["attempt_failed", "out_for_delivery"]
     steps.append(pick.choice(("delivered",) * 12 + ("returned", "lost")))
     stop = pick.randrange(1, len(steps)) if pick.random() < 0.2 else len(steps)
-    met = ["h1", "h2"] if pick.random() < 0.6 else ["h2", "h1"]
-    if region == FAR and pick.random() < 0.7:
-        met.insert(1, "h3")
-        steps[1:1] = ["hub_in", "hub_out"]
-        stop += 2 if stop > 1 else 0
-    hubs = iter([hub for hub in met for _ in ("in", "out")])
+    hubs = iter((("h1",) * 2 + ("h2",) * 2) if pick.random() < 0.6 else (("h2",) * 2 + ("h1",) * 2))
+    between = []
     for event in steps[:stop]:
         late = _hours(pick, 20, 60) if pick.random() < 0.12 else timedelta(minutes=3)
         world["shipment_events"].append(
             {"shipment_id": shipment_id, "event": event, "event_at": at, "recorded_at": at + late,
              "hub": next(hubs) if event.startswith("hub") else None}
         )  # fmt: skip
-        at += _hours(pick, 3, 60)
+        left, at = at, at + _hours(pick, 3, 60)
+        if event == "hub_out" and not between and region == FAR:
+            between = [("hub_in", left + (at - left) / 3), ("hub_out", left + (at - left) * 2 / 3)]
+    if random.Random(shipment_id).random() < 0.7:  # of its own, so that all else stays as it is
+        world["shipment_events"] += [
+            {"shipment_id": shipment_id, "event": event, "event_at": when, "hub": "h3",
+             "recorded_at": when + timedelta(minutes=3)}
+            for event, when in between
+        ]  # fmt: skip
 
 
 def _series() -> list[tuple[str, str]]:
