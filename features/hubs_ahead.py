@@ -92,20 +92,8 @@ def _counted(rows: DataFrame, day: Column, **counts: Column) -> DataFrame:
 
 def last_hubs(known: Known, event: str) -> DataFrame:
     """shipment_id, day, hub: the last hub that a parcel was seen in by its first ``event``, and when that was known."""
-    scans = _scans(known)
-    marks = (
-        scans.where(F.col("event") == event)
-        .groupBy("shipment_id")
-        .agg(F.min(F.struct("recorded_at", "recorded_day")).alias("mark"))
-    )
-    met = (
-        scans.where(F.col("hub").isNotNull())
-        .join(marks, "shipment_id")
-        .where(F.col("recorded_at") <= F.col("mark.recorded_at"))
-    )
-    last = met.groupBy("shipment_id", F.col("mark.recorded_day").alias("day")).agg(
-        F.max(F.struct("event_at", "hub")).alias("at")
-    )
+    met = _in_hubs_by(known, event)
+    last = met.groupBy("shipment_id", "day").agg(F.max(F.struct("event_at", "hub")).alias("at"))
     return last.select("shipment_id", "day", F.col("at.hub").alias("hub"))
 
 
@@ -114,25 +102,30 @@ def middle_hubs(known: Known) -> DataFrame:
 
     One row per parcel that went out for delivery, on the day on which that became known, by what was known then.
     """
-    scans = _scans(known)
-    marks = (
-        scans.where(F.col("event") == "out_for_delivery")
-        .groupBy("shipment_id")
-        .agg(F.min(F.struct("recorded_at", "recorded_day")).alias("mark"))
-    )
-    came = scans.where((F.col("event") == "hub_in") & F.col("hub").isNotNull())
-    first = (
-        came.join(marks, "shipment_id")
-        .where(F.col("recorded_at") <= F.col("mark.recorded_at"))
-        .groupBy("shipment_id", "hub", F.col("mark.recorded_day").alias("day"))
-        .agg(F.min("event_at").alias("came_at"))
-    )
+    came = _in_hubs_by(known, "out_for_delivery").where(F.col("event") == "hub_in")
+    first = came.groupBy("shipment_id", "hub", "day").agg(F.min("event_at").alias("came_at"))
     order = Window.partitionBy("shipment_id", "day").orderBy("came_at", "hub")
     placed = first.withColumn("place", F.row_number().over(order))
     passed = placed.groupBy("shipment_id", "day").agg(
         F.count("*").alias("hubs"), F.max(F.when(F.col("place") == _SECOND, F.col("hub"))).alias("second")
     )
     return passed.select("shipment_id", "day", F.when(F.col("hubs") > _SECOND, F.col("second")).alias("hub"))
+
+
+def _in_hubs_by(known: Known, event: str) -> DataFrame:
+    """Scans of parcels in hubs that were known when their first ``event`` was: shipment_id, event, event_at, hub, and
+    the day of that.
+    """
+    scans = known.read("shipment_events")
+    marks = (
+        scans.where(F.col("event") == event)
+        .groupBy("shipment_id")
+        .agg(F.min(F.struct("recorded_at", "recorded_day")).alias("mark"))
+    )
+    met = scans.where(F.col("hub").isNotNull()).join(marks, "shipment_id")
+    return met.where(F.col("recorded_at") <= F.col("mark.recorded_at")).select(
+        "shipment_id", "event", "event_at", "hub", F.col("mark.recorded_day").alias("day")
+    )
 
 
 def usual(known: Known, asked: DataFrame, met: DataFrame, ends: tuple[str, ...]) -> DataFrame:
@@ -158,12 +151,6 @@ def usual(known: Known, asked: DataFrame, met: DataFrame, ends: tuple[str, ...])
         .withColumn("place", F.row_number().over(order))
         .where(F.col("place") == 1)
         .select(*way, "as_of_day", F.when(F.col("hub") != _NO_HUB, F.col("hub")).alias("hub"))
-    )
-
-
-def _scans(known: Known) -> DataFrame:
-    return known.read("shipment_events").select(
-        "shipment_id", "event", "event_at", "hub", "recorded_at", "recorded_day"
     )
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from features.asof import MICRO, Window, rolling, shrunk, whole
+from features.asof import MICRO, Window, ratio, rolling, shrunk, whole
 from features.cohorts import stays
 from features.known import Known
 from features.order_base import KEYS, PLATFORM
@@ -44,12 +44,11 @@ def daily(known: Known) -> DataFrame:
     those due would be unseen by the usual share of their legs. Legs whose parcels are mostly seen at the door next, and
     days of which nothing usual is known, are left out.
     """
-    legs = _legs(known)
-    of_legs = _usual(legs, legs, _LEG)
+    legs = known.once("legs_daily", lambda: _legs(known))
     platform = legs.groupBy("day").agg(*[F.sum(name).alias(name) for name in _COUNTS])
     platform = platform.withColumn("entity", F.lit(PLATFORM))
-    of_all = _usual(platform, platform, ("entity",)).select("day", *[F.col(n).alias(f"p_{n}") for n in USUAL.names()])
-    rows = of_legs.join(of_all, "day")
+    of_all = _usual(platform, ("entity",)).select("day", *[F.col(name).alias(f"p_{name}") for name in USUAL.names()])
+    rows = legs.join(_usual(legs, _LEG), [*_LEG, "day"]).join(of_all, "day")
     expected = {f"expected_{wait}": whole(F.col(f"due_{wait}") * _share(wait)) for wait in WAITS_DAYS}
     goes_on = F.col(f"went_on_{USUAL_DAYS}d") * 2 >= F.col(f"seen_{USUAL_DAYS}d")
     told = rows.where(goes_on).withColumns(expected).dropna(subset=list(expected))
@@ -73,20 +72,15 @@ def _legs(known: Known) -> DataFrame:
     return rows.groupBy(*_LEG, "day").agg(*[sums[name].cast("bigint").alias(name) for name in _COUNTS])
 
 
-def _usual(asked: DataFrame, sums: DataFrame, keys: tuple[str, ...]) -> DataFrame:
-    """``asked`` with the sums of the USUAL_DAYS before each of its days."""
-    carried = [F.col(name).alias(f"_{name}") for name in _COUNTS]
-    questions = asked.select(*keys, F.col("day").alias("as_of_day"), F.col("day").alias("_day_asked"), *carried)
-    found = rolling(questions, sums, keys, (USUAL,), ("_day_asked", *[f"_{name}" for name in _COUNTS]))
-    names = [F.col(f"_{name}").alias(name) for name in _COUNTS]
-    return found.select(*keys, F.col("_day_asked").alias("day"), *names, *USUAL.names())
+def _usual(sums: DataFrame, keys: tuple[str, ...]) -> DataFrame:
+    """keys, day: for each day of ``sums``, those of the USUAL_DAYS before it."""
+    return rolling(sums.select(*keys, "day", F.col("day").alias("as_of_day")), sums, keys, (USUAL,), ("day",))
 
 
 def _share(wait: int) -> Column:
     """Usual share of a leg's parcels that are unseen after so many days."""
     unseen, due = f"unseen_{wait}_{USUAL_DAYS}d", f"due_{wait}_{USUAL_DAYS}d"
-    parent = F.when(F.col(f"p_{due}") > 0, F.col(f"p_{unseen}") / F.col(f"p_{due}"))
-    return shrunk(F.col(unseen), F.col(due), parent, PRIOR)
+    return shrunk(F.col(unseen), F.col(due), ratio(F.col(f"p_{unseen}"), F.col(f"p_{due}")), PRIOR)
 
 
 def build(known: Known, base: DataFrame) -> DataFrame:

@@ -95,7 +95,8 @@ def fit(
     leaning[parts.select] = _curve(rows, rule, parts.fit)(rule[parts.select])
     straight[parts.select] = _straight(straight_line(spec, rows[parts.fit]), spec, rows[parts.select])
     met = parts.select | parts.calibrate
-    even = _linear_share(rows[met], straight[met], learned[met])
+    label, weight = rows["label"].to_numpy(float), rows["weight"].to_numpy(float)
+    even = linears.choose_share(straight[met], learned[met], label[met], weight[met]) if spec.has_linear else 0.0
     if even:
         learned, paced = (beside(odds, straight, even) for odds in (learned, paced))
     share = choose_share(spec, rows[met], learned[met], leaning[met])
@@ -176,12 +177,6 @@ def straight_line(spec: TargetSpec, rows: pd.DataFrame) -> Linear | None:
 def _straight(linear: Linear | None, spec: TargetSpec, rows: pd.DataFrame) -> Array:
     """Its log-odds, (n,); NaN where there is none."""
     return np.full(len(rows), np.nan) if linear is None else linear.log_odds(matrix(rows, spec.features))
-
-
-def _linear_share(met: pd.DataFrame, straight: Array, learned: Array) -> float:
-    if np.isnan(straight).any():
-        return 0.0
-    return linears.choose_share(straight, learned, met["label"].to_numpy(float), met["weight"].to_numpy(float))
 
 
 def choose_share(spec: TargetSpec, rows: pd.DataFrame, learned: Array, leaning: Array) -> dict[str, float]:

@@ -1,6 +1,6 @@
 """Checks on a finished message: true to its evidence, nothing its reader cannot see, nothing sold, text and HTML alike.
 
-The build fails on a finding. ``notices.lint_wording`` checks sentences and templates as they stand in the files.
+The build fails on a finding. ``notices.lint.wording`` checks sentences and templates as they stand in the files.
 """
 
 from __future__ import annotations

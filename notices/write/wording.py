@@ -30,7 +30,7 @@ class WordingMissing(LookupError):
 
 
 class Wording:
-    """Every template and every language's sentences. texts: path below ``notices/`` -> content."""
+    """Every template and every language's sentences. texts: path below ``notices/write/`` -> content."""
 
     def __init__(self, texts: Mapping[str, str]) -> None:
         self.texts = dict(sorted(texts.items()))
