@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -15,6 +17,7 @@ from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.types import TypeDecorator
 
 BUSY_TIMEOUT_MS = 30_000
+PAUSE_SECONDS = 0.01
 CHUNK = 500  # rows a statement: below SQLite's limit of bound values
 WRITES = "beforehand_writes"
 
@@ -76,10 +79,28 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # the driver must not begin transactions of its own
     cursor = connection.cursor()
     cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
-    cursor.execute("PRAGMA journal_mode=WAL")
+    _keep_a_log(cursor)
     cursor.execute("PRAGMA synchronous=FULL")  # an intent that a power cut can undo is no intent
     cursor.execute("PRAGMA foreign_keys=ON")
     cursor.close()
+
+
+def _keep_a_log(cursor: Any) -> None:
+    """SQLite's write-ahead log, so that readers and a writer do not wait for each other.
+
+    A file that another process is just turning to it is refused at once, whatever the busy timeout says: SQLite asks its
+    busy handler only where waiting cannot end in a deadlock. So the wait is here. Raises OperationalError where the
+    file is still locked after BUSY_TIMEOUT_MS.
+    """
+    until = time.monotonic() + BUSY_TIMEOUT_MS / 1000
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+        time.sleep(PAUSE_SECONDS)
 
 
 def _begin_sqlite(connection: Connection) -> None:

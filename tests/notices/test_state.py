@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -63,6 +64,24 @@ def test_opening_twice_and_at_once_migrates_once(state_url: str) -> None:
     assert len(engines) == 3
     for engine in engines:
         engine.dispose()
+
+
+def test_a_file_that_another_process_is_making_is_waited_for(tmp_path: Path) -> None:
+    """SQLite refuses the switch to its write-ahead log at once while another has begun to write, and does not wait."""
+    file = tmp_path / "state.db"
+    other = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
+    other.execute("CREATE TABLE half_made (x)")
+    other.execute("BEGIN IMMEDIATE")
+    with closing(sqlite3.connect(file, timeout=30)) as third, pytest.raises(sqlite3.OperationalError, match="locked"):
+        third.execute("PRAGMA journal_mode=WAL")
+    done = threading.Timer(0.2, lambda: other.execute("COMMIT"))
+    done.start()
+    engine = open_state(f"sqlite:///{file}")
+    with engine.connect() as db:
+        assert db.execute(text("PRAGMA journal_mode")).scalar() == "wal"
+    done.join()
+    engine.dispose()
+    other.close()
 
 
 def test_a_db_of_a_newer_version_is_refused_and_left_alone(state: Engine) -> None:
