@@ -1,7 +1,6 @@
 """Why a candidate scored as it did, in a dozen plain reasons, each with its facts and the row that they come from.
 
-Exact TreeSHAP, computed for candidates only; where a linear model counts beside the trees, its terms by the same share.
-Contributions of features that tell one story are added up; the
+Exact TreeSHAP, computed for candidates only. Contributions of features that tell one story are added up; the
 three that raise the chance most are kept. A reason whose source row is not known is not shown, because nobody
 could check it.
 """
@@ -19,7 +18,6 @@ import xgboost as xgb
 from features import catalog
 from features.reasons import REASONS
 from models.fit import matrix
-from models.linear import beside
 from models.model import Model
 from models.target import TargetSpec
 
@@ -75,11 +73,8 @@ def reasons(
     """
     if frame.empty:
         return []
-    read = matrix(frame, model.features)
-    data = xgb.DMatrix(read, feature_names=list(model.features))
+    data = xgb.DMatrix(matrix(frame, model.features), feature_names=list(model.features))
     shares = np.asarray(model.booster.predict(data, pred_contribs=True), dtype=np.float64)[:, :-1]
-    if model.linear is not None:
-        shares = beside(shares, model.linear.contributions(read), model.linear_share)
     values = frame[list(model.features)].to_numpy(dtype=np.float64, na_value=np.nan)
     return [
         _of_row(model.features, share, value, told, source)

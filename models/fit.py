@@ -25,10 +25,8 @@ import xgboost as xgb
 from models import calibrate, window
 from models import demand as demands
 from models import hazard as hazards
-from models import linear as linears
 from models.hazard import Hazard
 from models.judge import average_precision
-from models.linear import Linear, beside
 from models.model import Array, Model, RuleCurve, blend, learned_log_odds, rule_curve, together, tree_log_odds
 from models.pace import paces
 from models.target import TargetSpec
@@ -87,18 +85,13 @@ def fit(
 
     trial = grow(spec, rows[parts.fit], used, seed, stop_on=rows[parts.select])
     rounds = _rounds(trial, used)
-    learned, paced, leaning, straight = _walk(spec, rows, rule, spans, used, rounds, seed)
+    learned, paced, leaning = _walk(spec, rows, rule, spans, used, rounds, seed)
     ending = ends(spec, rows[parts.fit], spans.select_from, seed)
     learned[parts.select] = learned_log_odds(
         trial[:rounds], ending, matrix(rows[parts.select], spec.features), spec.features
     )
     leaning[parts.select] = _curve(rows, rule, parts.fit)(rule[parts.select])
-    straight[parts.select] = _straight(straight_line(spec, rows[parts.fit]), spec, rows[parts.select])
     met = parts.select | parts.calibrate
-    label, weight = rows["label"].to_numpy(float), rows["weight"].to_numpy(float)
-    even = linears.choose_share(straight[met], learned[met], label[met], weight[met]) if spec.has_linear else 0.0
-    if even:
-        learned, paced = (beside(odds, straight, even) for odds in (learned, paced))
     share = choose_share(spec, rows[met], learned[met], leaning[met])
     unseen = rows[parts.calibrate]
     log_odds = blend(paced[parts.calibrate], leaning[parts.calibrate], unseen["snapshot"].to_numpy(), share)
@@ -110,10 +103,7 @@ def fit(
     dates = window.fit(rows, spec.features, train_before, seed=seed) if spec.has_date_window else None
     curve, ending = _curve(rows, rule, everything), ends(spec, rows, train_before, seed)
     wanted = demands.fit(rows, spec.demand, seed=seed) if spec.demand else None
-    linear = straight_line(spec, rows) if even else None
-    return Model(
-        spec.name, spec.features, final, curve, share, calibration, about, dates, ending, wanted, linear, even
-    )  # fmt: skip
+    return Model(spec.name, spec.features, final, curve, share, calibration, about, dates, ending, wanted)
 
 
 def matrix(frame: pd.DataFrame, features: tuple[str, ...]) -> npt.NDArray[np.float32]:
@@ -163,20 +153,6 @@ def ends(spec: TargetSpec, rows: pd.DataFrame, known_before: datetime, seed: int
         return None
     dated = rows[rows[spec.deadline].notna()]
     return hazards.fit(dated, matrix(dated, spec.features), spec.features, spec.deadline, known_before, seed=seed)
-
-
-def straight_line(spec: TargetSpec, rows: pd.DataFrame) -> Linear | None:
-    """The logistic model beside the trees; None where the spec has none."""
-    if not spec.has_linear:
-        return None
-    directed = tuple(place for place, name in enumerate(spec.features) if spec.monotone.get(name))
-    label, weight = rows["label"].to_numpy(np.float64), rows["weight"].to_numpy(np.float64)
-    return linears.fit(matrix(rows, spec.features), label, weight, directed)
-
-
-def _straight(linear: Linear | None, spec: TargetSpec, rows: pd.DataFrame) -> Array:
-    """Its log-odds, (n,); NaN where there is none."""
-    return np.full(len(rows), np.nan) if linear is None else linear.log_odds(matrix(rows, spec.features))
 
 
 def choose_share(spec: TargetSpec, rows: pd.DataFrame, learned: Array, leaning: Array) -> dict[str, float]:
@@ -233,14 +209,14 @@ def _walk(
     params: Params,
     rounds: int,
     seed: int,
-) -> tuple[Array, Array, Array, Array]:
-    """Log-odds over the calibration window of what was learned, of the same at each day's pace, of the rule and of the
-    linear model, each fold by those that knew what was mature before it; NaN elsewhere.
+) -> tuple[Array, Array, Array]:
+    """Log-odds over the calibration window of what was learned, of the same at each day's pace, and of the rule, each
+    fold by those that knew what was mature before it; NaN elsewhere.
     """
     folds = 1 if params is MANY_POSITIVES else FOLDS
     newest = min(pd.Timestamp(windows.train_before), rows["as_of"].max().ceil("D"))
     width = (newest - pd.Timestamp(windows.calibrate_from)) / folds
-    learned, paced, leaning, straight = (np.full(len(rows), np.nan) for _ in range(4))
+    learned, paced, leaning = (np.full(len(rows), np.nan) for _ in range(3))
     for number in range(folds):
         start = pd.Timestamp(windows.calibrate_from) + number * width
         seen = ((rows["as_of"] < start) & (rows["matured_at"] <= start)).to_numpy()
@@ -254,8 +230,7 @@ def _walk(
         learned[meets] = together(trees, log_open)
         paced[meets] = together(trees, log_open, paces(ending, rows, rows["as_of"][meets]))
         leaning[meets] = _curve(rows, rule, seen)(rule[meets])
-        straight[meets] = _straight(straight_line(spec, rows[seen]), spec, rows[meets])
-    return learned, paced, leaning, straight
+    return learned, paced, leaning
 
 
 def _rounds(trial: xgb.Booster, params: Params) -> int:

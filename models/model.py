@@ -22,12 +22,10 @@ from scipy.special import logit
 
 from models import demand as demands
 from models import hazard as hazards
-from models import linear as linears
 from models import window as date_window
 from models.calibrate import FLOOR, Calibration, from_json
 from models.demand import Demand
 from models.hazard import Hazard
-from models.linear import Linear
 from models.window import DateWindow
 
 Array = npt.NDArray[np.float64]
@@ -71,7 +69,7 @@ class RuleCurve:
 @dataclass(frozen=True, slots=True)
 class Model:
     """Everything that turns a frame into a chance. ``share``: how much the trees count at a snapshot, the rule has
-    the rest. linear_share: how much the linear model counts beside the trees, where there is one.
+    the rest.
     """
 
     target: str
@@ -84,8 +82,6 @@ class Model:
     window: DateWindow | None = None
     hazard: Hazard | None = None
     demand: Demand | None = None
-    linear: Linear | None = None
-    linear_share: float = 0.0
 
     def log_odds(
         self,
@@ -98,8 +94,6 @@ class Model:
         pace: of models.pace.
         """
         learned = learned_log_odds(self.booster, self.hazard, matrix, self.features, pace)
-        if self.linear is not None:
-            learned = linears.beside(learned, self.linear.log_odds(matrix), self.linear_share)
         return blend(learned, self.rule(rule_score), snapshot, self.share)
 
     def card(self, digests: Mapping[str, str]) -> dict[str, Any]:
@@ -114,7 +108,6 @@ class Model:
             "window": self.window.as_json() if self.window else None,
             "hazard": self.hazard.as_json() if self.hazard else None,
             "demand": self.demand.as_json() if self.demand else None,
-            "linear": self.linear.as_json() | {"share": self.linear_share} if self.linear else None,
             "sha256": dict(digests),
         }
 
@@ -180,7 +173,7 @@ def load(folder: Path, card_digest: str | None = None) -> Model:
     card_digest: what the registry says the card's SHA-256 is; None where there is no registry. Raises ModelRefused.
     """
     card = _card(folder, card_digest)
-    window, hazard, linear = card["window"], card.get("hazard"), card.get("linear")  # older cards know not all
+    window, hazard = card["window"], card.get("hazard")  # cards of older models know no hazard
     return Model(
         target=card["target"],
         features=tuple(card["features"]),
@@ -192,8 +185,6 @@ def load(folder: Path, card_digest: str | None = None) -> Model:
         window=date_window.from_json(window, _trees(folder, WINDOW_TREES, card)) if window else None,
         hazard=hazards.from_json(hazard, _trees(folder, HAZARD_TREES, card)) if hazard else None,
         demand=_demand(folder, card),
-        linear=linears.from_json(linear) if linear else None,
-        linear_share=float(linear["share"]) if linear else 0.0,
     )
 
 

@@ -19,7 +19,6 @@ DEMAND_FEATURES = tuple(
     feature.name for feature in catalog.features_of("stock_out", "demand", "week", "promotions", "series_calendar")
 )
 LEAST_DAYS_KNOWN = 7
-LEAST_ROUNDS = 150  # the level of a week stops trees before they tell articles apart; chosen on an earlier fortnight
 WORST_LOST_SHARE = 0.5  # twice what makes a stock-out day
 
 
@@ -129,8 +128,6 @@ SPEC = TargetSpec(
     known=never,
     template="stock_out",
     graded=True,
-    has_linear=True,
-    growth={"least_rounds": LEAST_ROUNDS},
     benefit=1.0,
     cost=0.25,
     threshold=0.7,

@@ -36,5 +36,4 @@ SPEC = replace(
     horizon="three days",
     subjects_at=at_midnight,
     subjects_between=at_midnights,
-    growth={},  # rounds were chosen for tomorrow alone
 )

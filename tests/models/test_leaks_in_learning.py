@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from conftest import TRAIN_BEFORE, make_book, mature, toy_spec
 
-from models import calibrate, fit, linear, peers, window
+from models import calibrate, fit, peers, window
 from models.model import Model, learned_log_odds
 from models.predict import probability
 from models.windows import ImmatureLabels
@@ -21,7 +21,6 @@ from models.windows import ImmatureLabels
 SPEC = toy_spec(deadline="slack_days", has_date_window=True)
 MOMENT = pd.Timestamp(TRAIN_BEFORE - timedelta(days=60))
 AT = MOMENT.to_pydatetime()
-STRAIGHT = toy_spec(monotone={}, has_linear=True)
 SMALL = fit.Params(most_rounds=30, patience=10, parallel_trees=1)
 Learned = dict[str, Any]
 
@@ -57,12 +56,6 @@ def told(model: Model) -> Learned:
 
 def honest(book: pd.DataFrame) -> Learned:
     return told(fit.fit(SPEC, as_known(book), AT, params=SMALL))
-
-
-def honest_linear(book: pd.DataFrame) -> Learned:
-    found = fit.fit(STRAIGHT, as_known(book), AT, params=SMALL)
-    assert found.linear is not None
-    return told(found)
 
 
 def base(book: pd.DataFrame) -> Model:
@@ -107,15 +100,6 @@ def leaning_chosen_on_the_test(book: pd.DataFrame) -> Learned:
     return told(model) | {"share": scores, "ranked": np.argsort(log_odds(model, test)).tolist()}
 
 
-def linear_share_chosen_on_the_test(book: pd.DataFrame) -> Learned:
-    model, test = base(book), later(book)
-    straight = fit.straight_line(STRAIGHT, as_known(book))
-    assert straight is not None
-    odds = straight.log_odds(fit.matrix(test, STRAIGHT.features))
-    share = linear.choose_share(odds, log_odds(model, test), test["label"].to_numpy(float), test["weight"].to_numpy())
-    return {"share": share, "ranked": np.argsort(linear.beside(log_odds(model, test), odds, share)).tolist()}
-
-
 def threshold_chosen_on_the_test(book: pd.DataFrame) -> Learned:
     test = later(book)
     chance = probability(SPEC, base(book), test)
@@ -158,8 +142,7 @@ def a_peer_that_saw_the_test(book: pd.DataFrame) -> Learned:
 
 LEAKS = (
     labels_before_they_are_mature, early_positives_alone, a_random_split, calibrated_on_the_test,
-    leaning_chosen_on_the_test, linear_share_chosen_on_the_test, threshold_chosen_on_the_test, stopped_on_the_test,
-    scaled_by_all_time,
+    leaning_chosen_on_the_test, threshold_chosen_on_the_test, stopped_on_the_test, scaled_by_all_time,
     encoded_by_outcomes_of_all_time, ends_that_were_not_known, a_window_widened_on_the_test, a_peer_that_saw_the_test,
 )  # fmt: skip
 
@@ -190,7 +173,7 @@ def test_learning_that_peeks_is_caught(leak: Callable[[pd.DataFrame], Learned]) 
     assert hangs_on_the_future(leak)
 
 
-@pytest.mark.parametrize("learn", [honest, honest_linear, honest_dates, honest_peer], ids=lambda learn: learn.__name__)
+@pytest.mark.parametrize("learn", [honest, honest_dates, honest_peer], ids=lambda learn: learn.__name__)
 def test_honest_learning_raises_no_alarm(learn: Callable[[pd.DataFrame], Learned]) -> None:
     assert not hangs_on_the_future(learn)
 
