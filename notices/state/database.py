@@ -88,19 +88,23 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
 def _keep_a_log(cursor: Any) -> None:
     """SQLite's write-ahead log, so that readers and a writer do not wait for each other.
 
-    A file that another process is just turning to it is refused at once, whatever the busy timeout says: SQLite asks its
-    busy handler only where waiting cannot end in a deadlock. So the wait is here. Raises OperationalError where the
+    A file that another process is just turning to it is refused at once, whatever the busy timeout says: SQLite asks
+    its busy handler only where waiting cannot end in a deadlock. So the wait is here. Raises OperationalError where the
     file is still locked after BUSY_TIMEOUT_MS.
     """
     until = time.monotonic() + BUSY_TIMEOUT_MS / 1000
-    while True:
-        try:
-            cursor.execute("PRAGMA journal_mode=WAL")
-            return
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > until:
-                raise
+    while not _switched(cursor, last_try=time.monotonic() > until):
         time.sleep(PAUSE_SECONDS)
+
+
+def _switched(cursor: Any, *, last_try: bool) -> bool:
+    try:
+        cursor.execute("PRAGMA journal_mode=WAL")
+    except sqlite3.OperationalError as error:
+        if last_try or error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+            raise
+        return False
+    return True
 
 
 def _begin_sqlite(connection: Connection) -> None:
