@@ -39,6 +39,7 @@ SHARES = (1.0, 0.8, 0.6, 0.4, 0.2, 0.0)
 SMALL_DATA = 10_000  # positives
 LEAVES = 80  # a leaf weighs at least this part of all rows; chosen on samples of simulated worlds (docs/models.md)
 LEAST_CHILD_WEIGHT = 2.0
+LEVEL_PRIOR = 20.0  # rows
 FEW_ROWS, FEW_ROWS_PARALLEL_TREES = 20_000, 4  # of many rows they say no more, and cost as much again
 
 
@@ -256,13 +257,31 @@ def _data(spec: TargetSpec, rows: pd.DataFrame) -> xgb.DMatrix:
 
 def lesson(spec: TargetSpec, rows: pd.DataFrame) -> Array:
     """What trees learn of each row, (n,) in 0..1: its label; of a graded target halfway to how far it went, so that a
-    near miss is told from a calm day, and a lost day from a lost hour.
+    near miss is told from a calm day, and a lost day from a lost hour; of one with a surrogate halfway to the share of
+    events at the row's level.
     """
     label = rows["label"].to_numpy(np.float64)
-    if not spec.graded:
+    if spec.has_surrogate:
+        nearness = shares_by_level(rows)
+    elif spec.graded:
+        nearness = rows["grade"].to_numpy(np.float64, na_value=np.nan)
+    else:
         return label
-    grade = rows["grade"].to_numpy(np.float64, na_value=np.nan)
-    return np.where(np.isnan(grade), label, (label + grade) / 2)
+    return np.where(np.isnan(nearness), label, (label + nearness) / 2)
+
+
+def shares_by_level(rows: pd.DataFrame) -> Array:
+    """Share of events among the rows of each one's surrogate level, (n,), drawn towards that of all by as much as
+    LEVEL_PRIOR rows would; NaN without a level. Their mean over a level is that of the labels, so that chances keep
+    their level: the surrogate index of Athey, Chetty, Imbens and Kang (2019), with levels for a model.
+    """
+    label, weight = rows["label"].to_numpy(np.float64), rows["weight"].to_numpy(np.float64)
+    weight = weight / weight.mean()
+    base = float(np.average(label, weights=weight))
+    levels = pd.DataFrame({"level": rows["surrogate"].to_numpy(), "events": label * weight, "rows": weight})
+    sums = levels.groupby("level").transform("sum")
+    shares: Array = ((sums["events"] + LEVEL_PRIOR * base) / (sums["rows"] + LEVEL_PRIOR)).to_numpy(np.float64)
+    return np.where(levels["level"].isna(), np.nan, shares)
 
 
 def _about(

@@ -21,7 +21,7 @@ from models import labels
 from models.target import TargetSpec
 
 SUBJECT_COLUMNS = ("subject_id", "sku_id", "as_of", "snapshot", "horizon_days")
-OUTCOME_COLUMNS = ("label", "matured_at", "deadline_at", "ended_at", "over_known_at", "grade", "weight")
+OUTCOME_COLUMNS = ("label", "matured_at", "deadline_at", "ended_at", "over_known_at", "grade", "surrogate", "weight")
 KEY_COLUMNS = ("subject_id", "sku_id", "as_of")
 BUCKETS = 1_000_000  # that keys are spread over where a share of them is taken
 MOST_ROWS = 400_000  # to learn from; more were no better on FreshRetailNet and cost minutes

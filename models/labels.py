@@ -20,7 +20,7 @@ WEIGHT_OF_ONE = 1.0
 def outcomes(lake: Lake, spec: TargetSpec, subjects: DataFrame, known_before: datetime) -> DataFrame:
     """What had become of each subject row by ``known_before``: the spec's keys, as_of, label, matured_at,
     deadline_at, ended_at, over_known_at (null throughout where the target has no hazard), grade (0 to 1; null
-    throughout where it is not graded), weight.
+    throughout where it is not graded), surrogate (a level; null throughout where it has none), weight.
 
     label is null where it does not count or was not mature: matured_at > known_before. Reads recorded_at <
     known_before only. Raises TargetError where a label does not tell what its target needs.
@@ -28,6 +28,7 @@ def outcomes(lake: Lake, spec: TargetSpec, subjects: DataFrame, known_before: da
     found = spec.label(lake, subjects, known_before)
     found = _with(found, spec, "over_known_at", "timestamp", "has a deadline" if spec.deadline is not None else "")
     found = _with(found, spec, "grade", "double", "is graded" if spec.graded else "")
+    found = _with(found, spec, "surrogate", "double", "has a surrogate" if spec.has_surrogate else "")
     is_mature = F.col("matured_at") <= F.lit(known_before)
     return weighted(lake, spec, found.withColumn("label", F.when(is_mature, F.col("label"))))
 

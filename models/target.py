@@ -58,6 +58,9 @@ class TargetSpec:
     ended, and when it became known that it had, or no longer could. None: there is no such moment.
     graded: whether the event is a step on a scale (stars, hours without stock): ``label`` then also returns ``grade``,
     how far it went from 0 to 1, and trees learn from both. A null grade says nothing beyond the label.
+    has_surrogate: whether something sooner or more common tells how near the event was (a claim: how late it came).
+    ``label`` then also returns ``surrogate``, a level without an order, and trees learn from the share of events at
+    that level too. A null level says nothing beyond the label.
     demand: features that the demand of the coming week is forecast from, where the event hangs on it.
     growth: how its trees are grown where not as usual: names and values of ``fit.Params``.
     block: what the interval's bootstrap draws, ``week`` of the as_of or ``seller``.
@@ -92,6 +95,7 @@ class TargetSpec:
     has_date_window: bool = False
     deadline: str | None = None
     graded: bool = False
+    has_surrogate: bool = False
     demand: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:

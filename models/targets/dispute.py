@@ -11,15 +11,15 @@ from pyspark.sql import functions as F
 from features import catalog, watched
 from features.watched import WATCHED_SNAPSHOTS
 from lake.store import Lake
-from models import horizon
+from models import arrivals, horizon
 from models.target import TargetSpec, nothing_known
 
 AFTER_PROMISE = timedelta(days=10)
 DAYS_PER_MESSAGE = 3.0
-# Claims are rare: few features, and trees of little depth (below), learn more from them than many do.
 FEATURES = catalog.features_of(
     "order_problems", "promise", "scans", "scan_gaps", "silence", "hubs_ahead", "cohorts", "ways", "offer", "troubles",
-    "arrival", "messages",
+    "arrival", "messages", "platform", "lane", "destination", "carrier", "seller", "hub", "seller_pace",
+    "order_calendar", "parcel",
 )  # fmt: skip
 
 
@@ -27,13 +27,15 @@ def label(lake: Lake, rows: DataFrame, known_before: datetime | None) -> DataFra
     """Label of each (order_id, as_of): 1 if a claim is opened within 10 days after the promise, or after as_of where
     that is later or nothing was promised.
 
-    Null where one had been before. Returns order_id, as_of, label (double), matured_at, deadline_at, ended_at (null).
+    Null where one had been before. Claims are rare, late parcels are not, and the one comes of the other: how late it
+    came is the surrogate. Returns order_id, as_of, label (double), matured_at, deadline_at, ended_at (null), surrogate.
     """
     opened = horizon.first_of(lake, "disputes", F.col("event") == "opened", known_before)
     promises = lake.read("orders", known_before=known_before).select("order_id", "promised_at")
     asked = rows.select("order_id", "as_of").join(promises, "order_id", "left")
     until = horizon.after(F.greatest("as_of", F.coalesce("promised_at", "as_of")), AFTER_PROMISE)
-    return horizon.within(asked, opened, until)
+    came = arrivals.lateness(lake, asked, until, known_before)
+    return horizon.within(asked, opened, until).join(came, ["order_id", "as_of"])
 
 
 def past_the_promise(frame: pd.DataFrame) -> pd.Series:
@@ -72,6 +74,7 @@ SPEC = TargetSpec(
     abstain=nothing_known,
     known=opened_already,
     template="dispute",
+    has_surrogate=True,
     benefit=2.0,
     cost=0.6,
     growth={"depth": 4, "child_weight": 10.0},

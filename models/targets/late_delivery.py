@@ -11,6 +11,7 @@ from pyspark.sql import functions as F
 from features import catalog, watched
 from features.subjects import ORDER_SNAPSHOTS
 from lake.store import Lake
+from models.arrivals import delivered
 from models.target import TargetSpec
 
 FEATURES = catalog.features_of(
@@ -47,25 +48,6 @@ def label(lake: Lake, rows: DataFrame, known_before: datetime | None) -> DataFra
             F.least("ended_known_at", "cancelled_known_at").alias("over_known_at"),
         )
     )
-
-
-def delivered(lake: Lake, known_before: datetime | None) -> DataFrame:
-    """When the last parcel of each order was delivered: order_id, ended_at, ended_known_at; no row while one of its
-    parcels was not.
-    """
-    parcels = lake.read("shipments", known_before=known_before).select("shipment_id", "order_id").distinct()
-    scans = lake.read("shipment_events", known_before=known_before).where(F.col("event") == "delivered")
-    came = scans.groupBy("shipment_id").agg(
-        F.min("event_at").alias("came_at"), F.min("recorded_at").alias("came_known_at")
-    )
-    both = parcels.join(came, "shipment_id", "left").groupBy("order_id")
-    counted = both.agg(
-        F.max("came_at").alias("ended_at"),
-        F.max("came_known_at").alias("ended_known_at"),
-        F.count("came_at").alias("came"),
-        F.count("*").alias("sent"),
-    )
-    return counted.where(F.col("came") == F.col("sent")).select("order_id", "ended_at", "ended_known_at")
 
 
 def least_slack(frame: pd.DataFrame) -> pd.Series:

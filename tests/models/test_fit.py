@@ -151,6 +151,34 @@ def test_how_far_it_went_teaches_more_than_whether(later):
     assert found[True] > found[False] + 0.05
 
 
+def test_what_comes_sooner_and_more_often_than_the_event_teaches_more_than_the_event_alone(later):
+    book = make_book(700, seed=5)
+    severity = np.log(book["chance"] / (1 - book["chance"])) + np.random.default_rng(6).normal(0, 1, len(book))
+    level = np.ceil(severity.rank(pct=True) * 5)
+    claimed = np.random.default_rng(8).uniform(size=len(book)) < np.where(level == 5, 0.3, 0.02)
+    few = book.assign(label=claimed.astype(float), surrogate=level)
+    rows, quick = mature(few, TRAIN_BEFORE), Params(child_weight=2.0, most_rounds=60, patience=60)
+    found, names = {}, ("slack_days", "load", "noise")
+    for told in (False, True):
+        trees = fit.grow(toy_spec(has_surrogate=told), rows, quick, 7, rounds=40)
+        found[told] = np.corrcoef(tree_log_odds(trees, fit.matrix(later, names), names), later["chance"])[0, 1]
+    assert found[True] > found[False] + 0.05
+
+
+def test_the_shares_by_level_keep_the_chance_of_all_and_few_rows_say_little(book):
+    rows = mature(book, TRAIN_BEFORE).head(1000).assign(weight=1.0)
+    rows["label"] = (np.arange(1000) % 10 == 0).astype(float)
+    rows["surrogate"] = np.where(np.arange(1000) < 500, 0.0, 1.0)
+    rows.loc[rows.index[0], "surrogate"] = 2.0  # alone, and it happened
+    rows.loc[rows.index[1], "surrogate"] = np.nan
+    shares = fit.shares_by_level(rows)
+    assert shares[0] == pytest.approx((1 + fit.LEVEL_PRIOR * 0.1) / (1 + fit.LEVEL_PRIOR))
+    assert np.isnan(shares[1])
+    lesson = fit.lesson(toy_spec(has_surrogate=True), rows)
+    assert lesson[1] == rows["label"].iloc[1]
+    assert lesson[2:].mean() == pytest.approx(rows["label"].iloc[2:].mean(), abs=1e-3)
+
+
 def test_a_row_without_a_grade_teaches_its_label(spec, book):
     rows = mature(book, TRAIN_BEFORE).head(3).assign(label=[1.0, 0.0, 1.0], grade=[0.5, np.nan, np.nan])
     np.testing.assert_allclose(fit.lesson(toy_spec(graded=True), rows), [0.75, 0.0, 1.0])

@@ -9,6 +9,7 @@ import pytest
 from lake.store import Lake, arrow_schema
 from lake.tables import CONTRACT
 from models import labels, target
+from models.arrivals import NOT_COME, NOT_SENT
 from models.target import TargetError
 
 T0 = datetime(2025, 3, 1, 10, tzinfo=UTC)
@@ -199,4 +200,30 @@ def test_a_graded_target_must_tell_the_grade(book):
     lake, asked = book
     spec = replace(target.spec("late_delivery"), graded=True)
     with pytest.raises(TargetError, match="late_delivery is graded, so its label must also return grade"):
+        labels.outcomes(lake, spec, asked, LATER)
+
+
+def test_a_claim_has_the_lateness_of_its_order_as_surrogate(spark, tmp_path):
+    lake = Lake(tmp_path / "lake", spark)
+    days = {"early": 8.0, "on_time": 10.0, "an_hour_late": 10.04, "a_day_late": 11.0, "later": 14.5, "too_late": 21.0}
+    names = (*days, "never", "not_sent", "no_promise")
+    put(lake, "orders", [order(name, None if name == "no_promise" else PROMISED) for name in names])
+    sent = [name for name in names if name != "not_sent"]
+    put(lake, "shipments", [{"shipment_id": f"{name}-1", "order_id": name, "recorded_at": T0} for name in sent])
+    put(lake, "shipment_events", [came(f"{name}-1", after) for name, after in {**days, "no_promise": 12.0}.items()])
+    claimed = T0 + timedelta(days=12)
+    put(lake, "disputes", [{"order_id": "later", "event": "opened", "event_at": claimed, "recorded_at": claimed}])
+    asked = pa.table({"order_id": list(names), "as_of": pa.array([T0] * len(names), pa.timestamp("us", tz="UTC"))})
+    found = labels.outcomes(lake, target.spec("dispute"), spark.createDataFrame(asked), LATER)
+    assert known(found, "surrogate") == {
+        "early": 0.0, "on_time": 0.0, "an_hour_late": 1.0, "a_day_late": 1.0, "later": 5.0,
+        "too_late": NOT_COME, "never": NOT_COME, "not_sent": NOT_SENT, "no_promise": None,
+    }  # fmt: skip
+    assert known(found) == {**dict.fromkeys(names, 0.0), "later": 1.0}
+
+
+def test_a_target_with_a_surrogate_must_tell_it(book):
+    lake, asked = book
+    spec = replace(target.spec("late_delivery"), has_surrogate=True)
+    with pytest.raises(TargetError, match="late_delivery has a surrogate, so its label must also return surrogate"):
         labels.outcomes(lake, spec, asked, LATER)
