@@ -98,7 +98,14 @@ class LocalAirflow:
         return answer.json()
 
     def unpause(self, dag_id: str) -> None:
-        self._http.patch(f"/api/v2/dags/{dag_id}", json={"is_paused": False}).raise_for_status()
+        self._set_paused(dag_id, paused=False)
+
+    def pause(self, dag_id: str) -> None:
+        """Begin no further run of it."""
+        self._set_paused(dag_id, paused=True)
+
+    def _set_paused(self, dag_id: str, *, paused: bool) -> None:
+        self._http.patch(f"/api/v2/dags/{dag_id}", json={"is_paused": paused}).raise_for_status()
 
     def trigger(self, dag_id: str, conf: Mapping[str, Any]) -> str:
         """Start a run by hand. Returns its run id."""

@@ -59,6 +59,7 @@ def main(context: Context, options: argparse.Namespace) -> StepReport:
         conf = {"day": day.isoformat(), **({"since": since.isoformat()} if since else {})}
         airflow.trigger("ingest", conf)
         _follow(airflow, settings, day, started, before, out)
+        airflow.pause("ingest")  # left open over 01:00, it would load a day that no demo has, and fail
         out.rule("done")
         out.print(summary.text(summary.read(settings, day)), highlight=False)
         if not options.once:
@@ -197,7 +198,9 @@ def _where(out: Console, settings: Settings, airflow: LocalAirflow, *, open_now:
 
 
 def _stay(out: Console) -> None:
-    out.print("\nThe console and Airflow stay up. Ctrl-C ends them.", highlight=False)
+    out.print(
+        "\nThe console and Airflow stay up; ingest is paused, as there is no next day. Ctrl-C ends them.", highlight=False
+    )
     try:
         while True:
             time.sleep(1)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import mailbox
 import re
+import sqlite3
+from contextlib import closing
 
 import pytest
 from demo_run import DEMO_DAY, Demo, run_step
@@ -23,6 +25,15 @@ def test_a_day_through_the_real_scheduler(demo: Demo) -> None:
     assert sent == len(letters) > 0
     assert len({letter["Message-ID"] for letter in letters}) == sent
     assert demo.left_running == []
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_demo_left_open_over_night_loads_no_day_that_it_does_not_have(demo: Demo) -> None:
+    with closing(sqlite3.connect(demo.home / "simulator" / "airflow" / "airflow.db")) as db:
+        is_paused = dict(db.execute("SELECT dag_id, is_paused FROM dag"))
+    assert is_paused["ingest"]
+    assert not is_paused["predict_and_notify"]
 
 
 @pytest.mark.slow
