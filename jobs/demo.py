@@ -199,7 +199,8 @@ def _where(out: Console, settings: Settings, airflow: LocalAirflow, *, open_now:
 
 def _stay(out: Console) -> None:
     out.print(
-        "\nThe console and Airflow stay up; ingest is paused, as there is no next day. Ctrl-C ends them.", highlight=False
+        "\nThe console and Airflow stay up; ingest is paused, as there is no next day. Ctrl-C ends them.",
+        highlight=False,
     )
     try:
         while True:
