@@ -29,10 +29,12 @@ def books() -> tuple[pd.DataFrame, pd.DataFrame]:
     """One past and two futures: what matured, came or was asked after MOMENT is another in the second."""
     book = make_book(2500)
     rng = np.random.default_rng(5)
+    book["surrogate"] = book["label"] + rng.integers(0, 3, len(book))
     other = book.copy()
     open_then = (book["matured_at"] > MOMENT).to_numpy()
     came_later = (book["ended_at"] >= MOMENT).to_numpy()
     other.loc[open_then, "label"] = rng.integers(0, 2, int(open_then.sum())).astype(float)
+    other.loc[open_then, "surrogate"] = rng.integers(0, 4, int(open_then.sum())).astype(float)
     other.loc[came_later, "ended_at"] = MOMENT + pd.to_timedelta(rng.uniform(0, 40, int(came_later.sum())), unit="D")
     new = (book["as_of"] >= MOMENT).to_numpy()
     for name in ("slack_days", "load", "noise"):
@@ -56,6 +58,10 @@ def told(model: Model) -> Learned:
 
 def honest(book: pd.DataFrame) -> Learned:
     return told(fit.fit(SPEC, as_known(book), AT, params=SMALL))
+
+
+def honest_surrogate(book: pd.DataFrame) -> Learned:
+    return told(fit.fit(replace(SPEC, has_surrogate=True), as_known(book), AT, params=SMALL))
 
 
 def base(book: pd.DataFrame) -> Model:
@@ -123,6 +129,11 @@ def encoded_by_outcomes_of_all_time(book: pd.DataFrame) -> Learned:
     return honest(book.assign(noise=bucket.map(book.groupby(bucket)["label"].mean())))
 
 
+def shares_by_level_of_all_time(book: pd.DataFrame) -> Learned:
+    graded = as_known(book.assign(grade=fit.shares_by_level(book)))
+    return told(fit.fit(replace(SPEC, graded=True), graded, AT, params=SMALL))
+
+
 def ends_that_were_not_known(book: pd.DataFrame) -> Learned:
     rows = mature(book, AT)
     longer = window.fit(rows.assign(as_of=rows["as_of"]), SPEC.features, AT + timedelta(days=60))
@@ -143,7 +154,8 @@ def a_peer_that_saw_the_test(book: pd.DataFrame) -> Learned:
 LEAKS = (
     labels_before_they_are_mature, early_positives_alone, a_random_split, calibrated_on_the_test,
     leaning_chosen_on_the_test, threshold_chosen_on_the_test, stopped_on_the_test, scaled_by_all_time,
-    encoded_by_outcomes_of_all_time, ends_that_were_not_known, a_window_widened_on_the_test, a_peer_that_saw_the_test,
+    encoded_by_outcomes_of_all_time, shares_by_level_of_all_time, ends_that_were_not_known,
+    a_window_widened_on_the_test, a_peer_that_saw_the_test,
 )  # fmt: skip
 
 
@@ -173,7 +185,9 @@ def test_learning_that_peeks_is_caught(leak: Callable[[pd.DataFrame], Learned]) 
     assert hangs_on_the_future(leak)
 
 
-@pytest.mark.parametrize("learn", [honest, honest_dates, honest_peer], ids=lambda learn: learn.__name__)
+@pytest.mark.parametrize(
+    "learn", [honest, honest_surrogate, honest_dates, honest_peer], ids=lambda learn: learn.__name__
+)
 def test_honest_learning_raises_no_alarm(learn: Callable[[pd.DataFrame], Learned]) -> None:
     assert not hangs_on_the_future(learn)
 
