@@ -4,8 +4,8 @@ It learns from pairs of feature rows: what a row a week later says about the dem
 the hours out of stock and so never the raw sales. Quantile trees (models.demand_trees), mixed with the usual demand,
 give each article a mean and a variance, and with them a negative binomial over any stretch of days. Newer weeks count
 more. The mix is chosen, and the level set, on a later stretch of time that the trees have not seen; levels are moved
-there, by size of the article where a size has many rows, to where outcomes fell (conformal, by probability integral
-transform), which keeps quantiles in order. What has become known since moves level and levels once more (``followed``).
+there, by size of the article, to where outcomes fell (conformal, by probability integral transform), which keeps
+quantiles in order. What has become known since moves level and levels once more (``followed``).
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ NOT_WILD = 0.995
 LEVELS = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.98)
 LEVEL_BOUNDS = (0.4, 4.0)
 UNEVEN_BOUNDS = (0.1, 20.0)
-PRIOR_ROWS = 500.0  # few rows of a size leave its moves near those of all, few that are followed where they were
+PRIOR_ROWS = 500.0  # of what is followed: few rows leave level and moves where they are
 FOLLOWED_DAYS, FOLLOWED_HALF_LIFE_DAYS = 7, 3.0  # of the weeks that are over: how many begin, and what an older counts
 Moves = tuple[tuple[float, ...], ...]
 
@@ -63,9 +63,9 @@ class Demand:
     pieces; the usual demand has the rest.
 
     spread: (a, b) of the variance a * mean + b * mean squared, from what was missed. apart: the same from what the
-    trees' quantiles tell; an article whose high one lies further above its mean is as much more uneven. sizes: pieces
-    a day, as trees and mix say, between groups. level: of each group, factor on its mean. moved: of each group and each
-    of LEVELS the level of the negative binomial below which that share of outcomes fell.
+    trees' quantiles tell; an article whose own lie further apart is as much more uneven. sizes: pieces a day, as trees
+    and mix say, between groups. level: of each group, factor on its mean. moved: of each group and each of LEVELS the
+    level of the negative binomial below which that share of outcomes fell.
     """
 
     features: tuple[str, ...]
@@ -122,12 +122,14 @@ class Demand:
         rise = float(np.clip((counts @ wanted + prior) / max(counts @ found.daily + prior, 1e-9), *LEVEL_BOUNDS))
         moving = replace(self, level=tuple(level * rise for level in self.level))
         found = moving.forecast(rows)
-        fell = _fell(found, wanted, moving)
-        moved = tuple(
-            _drawn(fell[here], counts[here], np.asarray(before))
-            for here, before in zip(_groups(found.size), self.moved, strict=True)
-        )
-        return replace(moving, moved=moved)
+        fell, size = _fell(found, wanted, moving), found.size
+        moved = []
+        for group, before in enumerate(self.moved):
+            here = size == group
+            seen = float(counts[here].sum())
+            now = _levels(fell[here], counts[here]) if seen > 0 else np.asarray(before)
+            moved.append(tuple(((seen * now + PRIOR_ROWS * np.asarray(before)) / (seen + PRIOR_ROWS)).tolist()))
+        return replace(moving, moved=tuple(moved))
 
 
 def from_json(stored: Mapping[str, Any], relative: xgb.Booster, pieces: xgb.Booster) -> Demand:
@@ -290,25 +292,20 @@ def _levelled(mean: Array, wanted: Array, size: npt.NDArray[np.intp]) -> tuple[f
     def ratio(rows: npt.NDArray[np.bool_]) -> float:
         return float(np.clip(wanted[rows].sum() / max(mean[rows].sum(), 1e-9), *LEVEL_BOUNDS))
 
+    groups = [size == group for group in range(SIZES)]
     every = np.ones(len(mean), dtype=bool)
-    return tuple(ratio(here if here.sum() >= LEAST_IN_SIZE else every) for here in _groups(size))
+    return tuple(ratio(here if here.sum() >= LEAST_IN_SIZE else every) for here in groups)
 
 
 def _moved(fell: Array, size: npt.NDArray[np.intp]) -> Moves:
-    """Of each group, drawn towards those of all rows."""
+    """Of each group, and of all rows where a group has few."""
     pooled = _levels(fell, np.ones(len(fell)))
-    return tuple(_drawn(fell[here], np.ones(int(here.sum())), pooled) for here in _groups(size))
-
-
-def _groups(size: npt.NDArray[np.intp]) -> list[npt.NDArray[np.bool_]]:
-    return [size == group for group in range(SIZES)]
-
-
-def _drawn(fell: Array, counts: Array, towards: Array) -> tuple[float, ...]:
-    """The rows' own levels and PRIOR_ROWS of ``towards``, each by how much it counts."""
-    seen = float(counts.sum())
-    own = _levels(fell, counts) if seen > 0 else towards
-    return tuple(((seen * own + PRIOR_ROWS * towards) / (seen + PRIOR_ROWS)).tolist())
+    found = []
+    for group in range(SIZES):
+        here = fell[size == group]
+        moves = _levels(here, np.ones(len(here))) if len(here) >= LEAST_IN_SIZE else pooled
+        found.append(tuple(moves.tolist()))
+    return tuple(found)
 
 
 def _levels(fell: Array, counts: Array) -> Array:

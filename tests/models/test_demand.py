@@ -8,7 +8,7 @@ import pytest
 from bench.sellers import pinball
 from models import demand
 from models import model as models
-from models.demand_trees import Params, moments
+from models.demand_trees import Params
 
 FEATURES = ("demand_units_7d", "demand_units_14d", "demand_units_28d", "discount_share", "noise")
 DAYS, ARTICLES = 70, 120
@@ -144,22 +144,6 @@ def test_few_or_unknown_rows_move_next_to_nothing(months, monthly):
     few = months.tail(3).assign(wanted=1e3)
     assert monthly.followed(few, np.full(3, 0.01)).level == pytest.approx(monthly.level, rel=0.05)
     assert monthly.followed(few.assign(wanted=np.nan), np.ones(3)) is monthly
-
-
-def test_few_rows_of_a_size_leave_its_moves_near_those_of_all(months, monkeypatch):
-    def apart() -> float:
-        learned = demand.learn(months.iloc[::4], ("usual", "sign"), Params(rounds=20, threads=1), days=1)
-        assert learned is not None
-        return float(np.ptp(np.asarray(learned.moved), axis=0).max())
-
-    drawn = apart()
-    monkeypatch.setattr(demand, "PRIOR_ROWS", 0.0)
-    assert 0 < drawn < 0.4 * apart()
-
-
-def test_how_far_the_high_quantile_lies_above_the_mean_says_how_uneven_an_article_is():
-    deviations = moments(np.array([[0.0, 4.0, 6.0], [3.0, 4.0, 9.0]]))[1]  # the outer two as far apart
-    assert deviations[1] > 1.5 * deviations[0]
 
 
 def test_a_share_of_equal_outcomes_is_not_held_against_a_quantile():
