@@ -137,12 +137,12 @@ def _percent(language: str, whole: int) -> str:
 def _money(language: str, whole: int, currency: str) -> str:
     # as format_currency does it, but that one looks up the currency's name in the plural for every amount, and amounts
     # are the one value of which nearly every mail has its own
-    pattern = _money_pattern(language)
+    pattern, symbol = _money_pattern(language), _currency_symbol(language, currency)
     if pattern.grouping != THOUSANDS or whole < 0:
         amount = str(format_decimal(whole, pattern, locale=_locale(language)))
     else:
         amount = f"{whole:,}".replace(",", _group_symbol(language)).join((pattern.prefix[0], pattern.suffix[0]))
-    return amount.replace(CURRENCY_SIGN, get_currency_symbol(currency, _locale(language)))
+    return amount.replace(CURRENCY_SIGN, symbol)
 
 
 @lru_cache(KEPT)
@@ -172,6 +172,11 @@ def _calendar_day(language: str, day: date) -> str:
     if _locale(language).language == "th":  # Thais count other years; which are meant is said
         return re.sub(r"(\d{4})", f"{COMMON_ERA} \\1", said, count=1)
     return said
+
+
+@lru_cache(KEPT)
+def _currency_symbol(language: str, currency: str) -> str:
+    return str(get_currency_symbol(currency, _locale(language)))
 
 
 @cache
