@@ -41,7 +41,7 @@ class Keys:
         return Fernet(base64.urlsafe_b64encode(self._derive("seal")))
 
     @cached_property
-    def _hash_keys(self) -> dict[str, bytes]:
+    def _hashes(self) -> dict[str, hmac.HMAC]:
         return {}
 
     def seal(self, plain: bytes) -> bytes:
@@ -64,10 +64,12 @@ class Keys:
 
     def digest(self, purpose: str, *parts: str) -> str:
         """A keyed hash of the parts: 64 hexadecimal digits, the same for ever, meaningless without the secret."""
-        key = self._hash_keys.get(purpose)
-        if key is None:
-            key = self._hash_keys[purpose] = self._derive(purpose)
-        return hmac.digest(key, SEPARATOR.join(parts).encode(), "sha256").hex()
+        keyed = self._hashes.get(purpose)
+        if keyed is None:
+            keyed = self._hashes[purpose] = hmac.new(self._derive(purpose), digestmod="sha256")
+        begun = keyed.copy()  # the key is hashed once; a copy takes less time than a new beginning
+        begun.update(SEPARATOR.join(parts).encode())
+        return begun.hexdigest()
 
     def share(self, purpose: str, *parts: str) -> float:
         """The same hash as a number in [0, 1): where a person stands in a permanent draw."""

@@ -9,7 +9,6 @@ import json
 import re
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import fields
 from types import MappingProxyType
 from typing import Any
 
@@ -18,9 +17,8 @@ from jinja2.exceptions import TemplateError
 
 from notices.lint.message import Finding
 from notices.lint.words import listed
-from notices.write.card import Card
 from notices.write.catalog import Catalog
-from notices.write.compose import DIGEST, REFERENCE
+from notices.write.compose import DIGEST, PLACED, REFERENCE
 from notices.write.wording import Wording, installed
 
 _HOLE = re.compile(r"\{(\w+)\}")
@@ -28,7 +26,6 @@ _WINDOW = re.compile(r"_(\d+)d(?:_|\}|$)")
 _LIVE = re.compile(r"[<>]|https?:|www\.|\{\{|\{%|%\(")
 _SHOUT = re.compile(r"[!！]|(?<![\w{])[A-Z]{4,}(?![\w}])")
 _EDGE = re.compile(r"^\s|\s$|\s\s")
-PLACED = frozenset(field.name for field in fields(Card))  # what a template may place
 _LEAST_WORDS = 3  # shorter phrases may well be the same in two languages
 SCRIPTS: Mapping[str, str] = MappingProxyType({"zh": "\u4e00-\u9fff", "th": "\u0e00-\u0e7f"})
 # Reasons that only sellers and the console read: they may speak of chances, discounts and sales events.
@@ -108,7 +105,7 @@ def _template(text: str) -> Iterator[tuple[str, str]]:
     """A template places what the card says and adds no word, number, picture or link of its own."""
     try:
         tree = Environment(autoescape=True).parse(text)
-        unknown = meta.find_undeclared_variables(tree) - PLACED
+        unknown = meta.find_undeclared_variables(tree) - set(PLACED)
     except (TemplateSyntaxError, TemplateError) as error:
         yield "unreadable", str(error)
         return

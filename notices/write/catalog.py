@@ -45,7 +45,7 @@ class Catalog:
         if "{" not in pattern:  # most have no hole
             return pattern
         try:
-            return _HOLE.sub(lambda hole: str(facts[hole[1]]), pattern)
+            return _format(pattern).format_map(facts)
         except KeyError as error:
             raise MissingTranslation(self.name, f"{key} with {error.args[0]}") from error
 
@@ -78,6 +78,15 @@ class Catalog:
 def _forms(found: str | dict[str, str]) -> list[str]:
     """A sentence, or all forms of a plural."""
     return [found] if isinstance(found, str) else [form for name, form in found.items() if name != "by"]
+
+
+@lru_cache(4096)
+def _format(pattern: str) -> str:
+    """A sentence as ``str.format_map`` fills it: its holes, and no other brace, have a meaning."""
+    parts = _HOLE.split(pattern)  # every second one is a hole
+    parts[::2] = [part.replace("{", "{{").replace("}", "}}") for part in parts[::2]]
+    parts[1::2] = [f"{{{hole}}}" for hole in parts[1::2]]
+    return "".join(parts)
 
 
 @lru_cache(4096)

@@ -24,6 +24,7 @@ from notices.write.wording import Wording, installed
 REFERENCE = "en"  # the language that says which sentences there are
 UTC_ZONE = "Etc/UTC"
 DIGEST = "stock_out"
+PLACED = tuple(field.name for field in fields(Card))  # what a template may place
 CARDS: Mapping[str, Callable[[str, Mapping[str, Any], Voice, Links], Card]] = MappingProxyType(
     {**{kind: partial(order_message.card, kind) for kind in TOPICS}, DIGEST: partial(stock_out.card, DIGEST)}
 )
@@ -67,7 +68,7 @@ def compose(
             f"the evidence of a {kind} notice cannot be told: {type(error).__name__} {error}"
         ) from error
     shape = "digest" if kind == DIGEST else "order"
-    placed = {field.name: getattr(said, field.name) for field in fields(Card)}
+    placed = {name: getattr(said, name) for name in PLACED}
     return Composed(
         subject=said.subject,
         text=words.render(f"{shape}.txt.j2", **placed),

@@ -19,16 +19,22 @@ def encoded_words(text: str, header: str) -> str:
     """The value of ``header`` that says ``text``, a text in one line. Of the two encodings, the one that is shorter."""
     whole = text.encode()
     is_base64 = _base64_length(len(whole)) < len(_quoted(whole))
-    room = LINE - len(header) - len(": ") - CHROME
+    room = _room(len(header) + len(": "), is_base64=is_base64)
     words, start, used = [], 0, 0
     for at, sign in enumerate(text):
         size = len(sign.encode()) if is_base64 else len(_quoted(sign.encode()))
-        if (_base64_length(used + size) if is_base64 else used + size) > room:
+        if used + size > room:
             words.append(_word(text[start:at], is_base64=is_base64))
-            room = LINE - len(" ") - CHROME
+            room = _room(len(" "), is_base64=is_base64)
             start, used = at, 0
         used += size
     return "\r\n ".join([*words, _word(text[start:], is_base64=is_base64)])
+
+
+def _room(before: int, *, is_base64: bool) -> int:
+    """How much goes into the word of a line that begins with so many signs: octets, or signs once they are quoted."""
+    signs = LINE - before - CHROME
+    return signs // 4 * 3 if is_base64 else signs
 
 
 def _word(text: str, *, is_base64: bool) -> str:

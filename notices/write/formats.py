@@ -102,11 +102,15 @@ class Formats:
             return name(str(value))
 
 
-@lru_cache(KEPT)
 def name(value: str) -> str:
     """Text from data as short text in one line: no controls, no direction marks, nothing that a mailer makes a link."""
     if value.isascii() and value.isalnum() and len(value) <= MAX_NAME:  # as most ids are
         return value
+    return _flat(value)
+
+
+@lru_cache(KEPT)
+def _flat(value: str) -> str:
     if not (value.isascii() and value.isprintable()):  # most names are, and looking at each sign is slow
         value = "".join(" " if unicodedata.category(sign) in _INVISIBLE else sign for sign in value)
     flat = _LIVE.sub(lambda found: " ".join(found[0]) or " ", " ".join(value.split()))
@@ -133,16 +137,14 @@ def _percent(language: str, whole: int) -> str:
     return str(format_percent(whole / 100, "0%", locale=_locale(language)))
 
 
-@lru_cache(KEPT)
 def _money(language: str, whole: int, currency: str) -> str:
     # as format_currency does it, but that one looks up the currency's name in the plural for every amount, and amounts
-    # are the one value of which nearly every mail has its own
-    pattern = _money_pattern(language)
-    if pattern.grouping != THOUSANDS or whole < 0:
-        amount = str(format_decimal(whole, pattern, locale=_locale(language)))
-    else:
-        amount = f"{whole:,}".replace(",", _group_symbol(language)).join((pattern.prefix[0], pattern.suffix[0]))
-    return amount.replace(CURRENCY_SIGN, get_currency_symbol(currency, _locale(language)))
+    # are the one value of which nearly every mail has its own: what is kept is all but the amount
+    before, after, group, is_plain = _money_frame(language, currency)
+    if not is_plain or whole < 0:
+        amount = str(format_decimal(whole, _money_pattern(language), locale=_locale(language)))
+        return amount.replace(CURRENCY_SIGN, _currency_symbol(language, currency))
+    return f"{before}{f'{whole:,}'.replace(',', group)}{after}"
 
 
 @lru_cache(KEPT)
@@ -174,9 +176,17 @@ def _calendar_day(language: str, day: date) -> str:
     return said
 
 
-@cache
-def _group_symbol(language: str) -> str:
-    return str(get_group_symbol(_locale(language)))
+@lru_cache(KEPT)
+def _money_frame(language: str, currency: str) -> tuple[str, str, str, bool]:
+    """What stands before and after an amount and between its thousands; and whether that is all there is to it."""
+    pattern, symbol = _money_pattern(language), _currency_symbol(language, currency)
+    before, after = (str(part).replace(CURRENCY_SIGN, symbol) for part in (pattern.prefix[0], pattern.suffix[0]))
+    return before, after, str(get_group_symbol(_locale(language))), pattern.grouping == THOUSANDS
+
+
+@lru_cache(KEPT)
+def _currency_symbol(language: str, currency: str) -> str:
+    return str(get_currency_symbol(currency, _locale(language)))
 
 
 @cache

@@ -20,18 +20,19 @@ AGAIN = frozenset({"all_clear", "correction"})  # stages that answer an earlier 
 def card(kind: str, stage: str, evidence: Mapping[str, Any], voice: Voice, links: Links) -> Card:
     """What the buyer is told. kind: one of TOPICS. stage: heads_up, update, all_clear or correction."""
     topic, state = TOPICS[kind], situation(evidence)
+    tone = _tone(topic, stage, state, evidence)
     facts: dict[str, object] = {"order": short_id(evidence["order_id"])}
     if evidence.get("promised_at"):
         facts["promised"] = voice.formats.day(evidence["promised_at"])
     heading, window = _window(stage, state, evidence, voice) if topic.shows_window or state in DELIVERED else ("", "")
     return Card(
         **voice.frame(evidence, links),
-        subject=voice.first_of(_keys(kind, stage, "subject", evidence), **facts),
-        headline=voice.first_of(_keys(kind, stage, "headline", evidence)),
+        subject=voice.first_of(_keys(kind, stage, "subject", tone, state), **facts),
+        headline=voice.first_of(_keys(kind, stage, "headline", tone, state)),
         window_heading=heading,
         window=window,
         lines=tuple(_lines(stage, state, evidence, voice)),
-        reasons=_reasons(kind, stage, evidence, voice),
+        reasons=_reasons(kind, stage, state, evidence, voice),
         next=voice.first_of(_next_keys(kind, stage, state, evidence)),
         action=voice.catalog.text("order.action"),
         reach=voice.first_of((f"{kind}.reach" if stage not in AGAIN else "order.reach", "order.reach")),
@@ -41,12 +42,16 @@ def card(kind: str, stage: str, evidence: Mapping[str, Any], voice: Voice, links
     )
 
 
-def _keys(kind: str, stage: str, part: str, evidence: Mapping[str, Any]) -> tuple[str, ...]:
-    """Where the sentence of a part may stand, the most special first; at last what is so with the order."""
-    topic, state = TOPICS[kind], situation(evidence)
+def _tone(topic: Topic, stage: str, state: str, evidence: Mapping[str, Any]) -> str:
+    """Which of a stage's special sentences fit the evidence."""
+    if stage == "all_clear" and state in DELIVERED:
+        return "delivered"
     tones = {"heads_up": topic.heads_up, "all_clear": topic.all_clear, "correction": wrong}
-    tone = tones.get(stage, situation)(evidence)
-    tone = "delivered" if stage == "all_clear" and state in DELIVERED else tone
+    return tones[stage](evidence) if stage in tones else state
+
+
+def _keys(kind: str, stage: str, part: str, tone: str, state: str) -> tuple[str, ...]:
+    """Where the sentence of a part may stand, the most special first; at last what is so with the order."""
     return (
         f"{kind}.{stage}.{part}.{tone}",
         f"order.{stage}.{part}.{tone}",
@@ -110,9 +115,9 @@ def _last_scan(scan: Mapping[str, Any] | None, voice: Voice) -> str:
     return say("order.last_scan", **facts)
 
 
-def _reasons(kind: str, stage: str, evidence: Mapping[str, Any], voice: Voice) -> tuple[str, ...]:
+def _reasons(kind: str, stage: str, state: str, evidence: Mapping[str, Any], voice: Voice) -> tuple[str, ...]:
     """The strongest reasons in whole sentences, each said once; what is so with the order where there are none."""
-    topic, state = TOPICS[kind], situation(evidence)
+    topic = TOPICS[kind]
     if stage == "correction" and wrong(evidence) != "back":
         return (_wrong(evidence, voice),)
     if stage == "all_clear":

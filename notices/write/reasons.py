@@ -53,10 +53,12 @@ def stated(reason: Mapping[str, Any], words: Catalog, formats: Formats) -> str |
     if special and words.has(f"reason.{code}.{special}"):
         return words.text(f"reason.{code}.{special}")
     for key in (*(f"reason.{code}.{fact}" for fact in facts), f"reason.{code}"):
+        if not words.has(key):
+            continue
         holes = words.holes(key)
         flag = key.rpartition(".")[2]
         is_true = holes or facts.get(flag) == 1  # a sentence without holes says that its fact is so
-        if words.has(key) and is_true and all(_sayable(hole, facts.get(hole)) for hole in holes):
+        if is_true and all(_sayable(hole, facts.get(hole)) for hole in holes):
             return words.text(key, **{hole: formats.fact(hole, facts[hole]) for hole in holes})
     return None
 

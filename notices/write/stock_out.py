@@ -4,7 +4,7 @@ order.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -13,7 +13,7 @@ from notices.write.formats import Number, name
 
 MAX_LINES = 20
 SETTLED = frozenset({"all_clear", "correction"})
-CLEARED_COLUMNS = ("on_hand", "units_per_day", "open_inbound")  # what was feared is no longer said
+CLEARED = frozenset({"on_hand", "units_per_day", "open_inbound"})  # what was feared is no longer said
 
 
 def card(kind: str, stage: str, evidence: Mapping[str, Any], voice: Voice, links: Links) -> Card:
@@ -28,7 +28,6 @@ def card(kind: str, stage: str, evidence: Mapping[str, Any], voice: Voice, links
     at_stage = [line for line in lines if line.get("stage", stage) == stage]
     count = voice.formats.number(len(at_stage) or len(lines))
     heading, chart = _chart(stage, shown, voice)
-    titles = {column: say(f"stock_out.column.{column}") for column in CELLS}
     return Card(
         **voice.frame(evidence, links),
         subject=say(f"{kind}.{stage}.subject", count=count),
@@ -38,7 +37,7 @@ def card(kind: str, stage: str, evidence: Mapping[str, Any], voice: Voice, links
         lines=(say(f"{kind}.lead"),) if chart else (),
         chart_heading=heading,
         chart=chart,
-        rows=tuple(_row(line, article, line.get("stage", stage), titles, voice) for line, article in shown),
+        rows=tuple(_rows(stage, shown, voice)),
         more=_more(len(lines) - len(shown), voice),
         reasons=(),
         next=voice.first_of((f"{kind}.{stage}.next", f"{kind}.next")),
@@ -49,15 +48,18 @@ def card(kind: str, stage: str, evidence: Mapping[str, Any], voice: Voice, links
     )
 
 
-def _row(line: Mapping[str, Any], article: str, stage: str, titles: Mapping[str, str], voice: Voice) -> Row:
-    cells = []
-    for column in CLEARED_COLUMNS if stage == "all_clear" else CELLS:
-        key, say = CELLS[column]
-        value = line.get(key)
-        said = say(value, line, voice) if value is not None else ""
-        if said:
-            cells.append((titles[column], said))
-    return Row(article, _reason(line, stage, voice), tuple(cells))
+def _rows(stage: str, lines: Sequence[tuple[Mapping[str, Any], str]], voice: Voice) -> Iterator[Row]:
+    """One block per article. lines: each with its article's name."""
+    columns = [(voice.catalog.text(f"stock_out.column.{column}"), *cell) for column, cell in CELLS.items()]
+    cleared = [column for column in columns if column[1] in CLEARED]
+    for line, article in lines:
+        its_stage = line.get("stage", stage)
+        cells = []
+        for title, key, say in cleared if its_stage == "all_clear" else columns:
+            value = line.get(key)
+            if value is not None and (said := say(value, line, voice)):
+                cells.append((title, said))
+        yield Row(article, _reason(line, its_stage, voice), tuple(cells))
 
 
 def _reason(line: Mapping[str, Any], stage: str, voice: Voice) -> str:
@@ -68,8 +70,9 @@ def _reason(line: Mapping[str, Any], stage: str, voice: Voice) -> str:
 
 
 def _article(line: Mapping[str, Any]) -> str:
-    category = name(line["category"].replace("_", " ")) if line.get("category") else ""
-    return " · ".join(part for part in (name(line["sku_id"]), category) if part)
+    sku, category = name(line["sku_id"]), line.get("category")
+    said = name(category.replace("_", " ")) if category else ""
+    return f"{sku} · {said}" if sku and said else sku or said
 
 
 def _day(value: str, _line: Mapping[str, Any], voice: Voice) -> str:

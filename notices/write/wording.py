@@ -61,6 +61,7 @@ class Wording:
 
     def render(self, template: str, **values: Any) -> str:
         """A template filled in, in Jinja's sandbox: HTML escaped, and nothing from data taken for a template."""
+        # templates stand within ``filter string``: Jinja then joins their pieces at once, else each goes by itself
         environment = self._html if ".html" in template else self._text
         return environment.get_template(template).render(values)
 
