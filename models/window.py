@@ -17,12 +17,15 @@ import numpy.typing as npt
 import pandas as pd
 import xgboost as xgb
 
+from models.columns import draw
+
 Array = npt.NDArray[np.float64]
 
 QUANTILES = (0.1, 0.5, 0.9)
 LONGEST_DAYS = 45.0
 LEAST_ROWS = 400
 ROUNDS = 80
+COLUMN_SHARE = 0.5
 LATER_SHARE = 0.25
 DAY_SECONDS = 86_400
 
@@ -91,7 +94,8 @@ def coverage(window: DateWindow, frame: pd.DataFrame) -> float:
 
 
 def _grow(rows: pd.DataFrame, target: Array, features: tuple[str, ...], seed: int) -> xgb.Booster:
-    weight = rows["weight"].to_numpy(np.float64)
+    weight, seen = rows["weight"].to_numpy(np.float64), _matrix(rows, features)
+    drawn = draw(seen, COLUMN_SHARE)
     settings = {
         "objective": "reg:quantileerror",
         "quantile_alpha": list(QUANTILES),
@@ -101,12 +105,12 @@ def _grow(rows: pd.DataFrame, target: Array, features: tuple[str, ...], seed: in
         "max_bin": 64,
         "min_child_weight": 20,
         "subsample": 0.8,
-        "colsample_bytree": 0.5,
+        "colsample_bytree": drawn.share,
         "nthread": 2,
         "seed": seed,
     }
     data = xgb.DMatrix(
-        _matrix(rows, features), label=target, weight=weight / weight.mean(), feature_names=list(features)
+        seen, label=target, weight=weight / weight.mean(), feature_names=list(features), feature_weights=drawn.weights
     )
     return xgb.train(settings, data, num_boost_round=ROUNDS)
 
