@@ -14,7 +14,7 @@ import numpy.typing as npt
 Matrix = npt.NDArray[np.float32]
 Weights = npt.NDArray[np.float32]
 
-LEAST_COLUMNS = 24
+LEAST_COLUMNS = 8
 
 
 @dataclass(frozen=True, slots=True)
