@@ -1,7 +1,7 @@
 """How many of its columns a tree draws, and from which: those that tell rows apart.
 
 A share of all columns is enough where a source fills most of them. Where it fills few, as a plain list of sales does, a
-tree that draws blindly often sees none of them at all: it then draws LEAST_COLUMNS of those that tell, or all of them.
+tree that draws blindly often sees none of them at all: it then draws LEAST_COLUMNS of those that tell, or all there are.
 """
 
 from __future__ import annotations
