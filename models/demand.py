@@ -4,8 +4,10 @@ It learns from pairs of feature rows: what a row a week later says about the dem
 the hours out of stock and so never the raw sales. Quantile trees (models.demand_trees), mixed with the usual demand,
 give each article a mean and a variance, and with them a negative binomial over any stretch of days. Newer weeks count
 more. The mix is chosen, and the level set, on a later stretch of time that the trees have not seen; levels are moved
-there, by size of the article, to where outcomes fell (conformal, by probability integral transform), which keeps
-quantiles in order. What has become known since moves level and levels once more (``followed``).
+there, by size of the article where a size has many rows, to where outcomes fell (conformal, by probability integral
+transform), which keeps quantiles in order. How the trees' quantiles tell what is uneven is chosen there too: each half
+of the stretch judges what the other half taught. What has become known since moves level and levels once more
+(``followed``).
 """
 
 from __future__ import annotations
@@ -31,13 +33,14 @@ LATER_SHARE = 0.25
 FOLDS = 2  # of the later stretch, each met by trees that knew what came before it
 PARTS = (0.0, 0.25, 0.5, 0.75, 1.0)
 MIXES = tuple((first, second) for first in PARTS for second in PARTS if first + second <= 1)
+READINGS = (0.0, 0.5, 1.0)
 SIZES = 4  # groups of articles by expected pieces, each with its own moves
 LEAST_IN_SIZE = 200
 NOT_WILD = 0.995
 LEVELS = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.98)
 LEVEL_BOUNDS = (0.4, 4.0)
 UNEVEN_BOUNDS = (0.1, 20.0)
-PRIOR_ROWS = 500.0  # of what is followed: few rows leave level and moves where they are
+PRIOR_ROWS = 500.0  # few rows of a size leave its moves near those of all, few that are followed where they were
 FOLLOWED_DAYS, FOLLOWED_HALF_LIFE_DAYS = 7, 3.0  # of the weeks that are over: how many begin, and what an older counts
 Moves = tuple[tuple[float, ...], ...]
 
@@ -60,10 +63,10 @@ class Forecast:
 @dataclass(frozen=True, slots=True)
 class Demand:
     """A fitted forecast. days: how far it was learned to look. mix: shares of the relative trees and of those in
-    pieces; the usual demand has the rest.
+    pieces; the usual demand has the rest. above: how far what is uneven is read from the high quantile alone.
 
     spread: (a, b) of the variance a * mean + b * mean squared, from what was missed. apart: the same from what the
-    trees' quantiles tell; an article whose own lie further apart is as much more uneven. sizes: pieces a day, as trees
+    trees' quantiles tell; an article whose own say more is as much more uneven. sizes: pieces a day, as trees
     and mix say, between groups. level: of each group, factor on its mean. moved: of each group and each of LEVELS the
     level of the negative binomial below which that share of outcomes fell.
     """
@@ -72,6 +75,7 @@ class Demand:
     days: float
     trees: DemandTrees
     mix: tuple[float, float]
+    above: float
     spread: tuple[float, float]
     apart: tuple[float, float]
     sizes: tuple[float, ...]
@@ -80,9 +84,9 @@ class Demand:
 
     def as_json(self) -> dict[str, Any]:
         return {
-            "features": list(self.features), "days": self.days, "mix": list(self.mix), "spread": list(self.spread),
-            "apart": list(self.apart), "sizes": list(self.sizes), "level": list(self.level),
-            "moved": [list(group) for group in self.moved],
+            "features": list(self.features), "days": self.days, "mix": list(self.mix), "above": self.above,
+            "spread": list(self.spread), "apart": list(self.apart), "sizes": list(self.sizes),
+            "level": list(self.level), "moved": [list(group) for group in self.moved],
         }  # fmt: skip
 
     def forecast(self, frame: pd.DataFrame) -> Forecast:
@@ -100,12 +104,7 @@ class Demand:
 
     def quantiles(self, frame: pd.DataFrame, days: float, levels: tuple[float, ...] = LEVELS) -> Array:
         """(n, levels) pieces wanted over ``days``; ascending along each row."""
-        found = self.forecast(frame)
-        daily = np.nan_to_num(found.daily)
-        mean = daily * days
-        variance = np.nan_to_num(found.uneven, nan=1.0) * variance_of(mean, self.spread)
-        columns = [quantile(mean, variance, self.at(level, found.size)) for level in levels]
-        return np.where(np.isnan(found.daily)[:, None], np.nan, np.stack(columns, axis=1))
+        return _quantiles(self.forecast(frame), self, days, levels)
 
     def followed(self, past: pd.DataFrame, counts: Array) -> Demand:
         """The same forecast at the level, and with the moves, of what has become known since it was learned.
@@ -122,23 +121,21 @@ class Demand:
         rise = float(np.clip((counts @ wanted + prior) / max(counts @ found.daily + prior, 1e-9), *LEVEL_BOUNDS))
         moving = replace(self, level=tuple(level * rise for level in self.level))
         found = moving.forecast(rows)
-        fell, size = _fell(found, wanted, moving), found.size
-        moved = []
-        for group, before in enumerate(self.moved):
-            here = size == group
-            seen = float(counts[here].sum())
-            now = _levels(fell[here], counts[here]) if seen > 0 else np.asarray(before)
-            moved.append(tuple(((seen * now + PRIOR_ROWS * np.asarray(before)) / (seen + PRIOR_ROWS)).tolist()))
-        return replace(moving, moved=tuple(moved))
+        fell = _fell(found, wanted, moving)
+        moved = tuple(
+            _drawn(fell[here], counts[here], np.asarray(before))
+            for here, before in zip(_groups(found.size), self.moved, strict=True)
+        )
+        return replace(moving, moved=moved)
 
 
 def from_json(stored: Mapping[str, Any], relative: xgb.Booster, pieces: xgb.Booster) -> Demand:
-    """The forecast of a card."""
+    """The forecast of a card; an older one read what is uneven from the outer two quantiles."""
     first, second = stored["mix"]
     (a, b), (c, d) = stored["spread"], stored["apart"]
     return Demand(
         tuple(stored["features"]), float(stored["days"]), DemandTrees(relative, pieces),
-        (float(first), float(second)), (float(a), float(b)), (float(c), float(d)),
+        (float(first), float(second)), float(stored.get("above", 0.0)), (float(a), float(b)), (float(c), float(d)),
         tuple(float(bound) for bound in stored["sizes"]), tuple(float(level) for level in stored["level"]),
         tuple(tuple(float(level) for level in group) for group in stored["moved"]),
     )  # fmt: skip
@@ -185,16 +182,9 @@ def learn(
     wanted = later["wanted"].to_numpy(np.float64)
     mix = _best_mix(parts, wanted)
     at = _together(parts, mix)
-    mean, deviation = moments(at)
-    sizes = np.quantile(mean, np.arange(1, SIZES) / SIZES)
-    size = np.searchsorted(sizes, mean)
-    level = _levelled(mean, wanted, size)
-    factor = np.asarray(level)[size] * days
-    spread = _spread(mean * factor, (wanted * days - mean * factor) ** 2)
-    apart = _spread(mean * factor, (deviation * factor) ** 2)
     trees = _grow(taught, features, used, seed)
-    found = Demand(features, days, trees, mix, spread, apart, tuple(sizes.tolist()), level, ())
-    return replace(found, moved=_moved(_fell(_forecast(at, found), wanted, found), size))
+    plain = Demand(features, days, trees, mix, READINGS[0], (1.0, 0.0), (1.0, 0.0), (), (), ())
+    return _fitted(replace(plain, above=_best_reading(plain, at, wanted)), at, wanted)
 
 
 def _met(
@@ -256,13 +246,48 @@ def _best_mix(parts: tuple[Array, Array, Array], wanted: Array) -> tuple[float, 
     return min(MIXES, key=lambda mix: (lost[mix], -sum(mix)))
 
 
+def _best_reading(demand: Demand, at: Array, wanted: Array) -> float:
+    """With the least pinball loss at LEVELS on each half of the rows, of what the other half taught; where equal, the
+    first.
+    """
+    level, first = np.asarray(LEVELS), np.arange(len(wanted)) < len(wanted) / 2
+    lost = dict.fromkeys(READINGS, 0.0)
+    for above in READINGS:
+        for taught in (first, ~first):
+            found = _fitted(replace(demand, above=above), at[taught], wanted[taught])
+            asked = _quantiles(_forecast(at[~taught], found), found, demand.days, LEVELS)
+            miss = (wanted[~taught] * demand.days)[:, None] - asked
+            lost[above] += float(np.maximum(level * miss, (level - 1) * miss).sum())
+    return min(READINGS, key=lambda above: lost[above])
+
+
+def _fitted(demand: Demand, at: Array, wanted: Array) -> Demand:
+    """``demand`` with sizes, level, spread and moves from what was met: pieces at AT, (n, 3), and ``wanted`` a day."""
+    mean, deviation = moments(at, demand.above)
+    sizes = np.quantile(mean, np.arange(1, SIZES) / SIZES)
+    size = np.searchsorted(sizes, mean)
+    level = _levelled(mean, wanted, size)
+    factor = np.asarray(level)[size] * demand.days
+    spread = _spread(mean * factor, (wanted * demand.days - mean * factor) ** 2)
+    apart = _spread(mean * factor, (deviation * factor) ** 2)
+    found = replace(demand, spread=spread, apart=apart, sizes=tuple(sizes.tolist()), level=level)
+    return replace(found, moved=_moved(_fell(_forecast(at, found), wanted, found), size))
+
+
 def _forecast(at: Array, demand: Demand) -> Forecast:
-    mean, deviation = moments(at)
+    mean, deviation = moments(at, demand.above)
     size = np.searchsorted(np.asarray(demand.sizes), mean)
     level = np.asarray(demand.level)[size]  # what is not known sorts last
     over = np.maximum(variance_of(level * mean * demand.days, demand.apart), 1e-9)
     uneven = np.clip((level * deviation * demand.days) ** 2 / over, *UNEVEN_BOUNDS)
     return Forecast(level * mean, uneven, size)
+
+
+def _quantiles(found: Forecast, demand: Demand, days: float, levels: tuple[float, ...]) -> Array:
+    mean = np.nan_to_num(found.daily) * days
+    variance = np.nan_to_num(found.uneven, nan=1.0) * variance_of(mean, demand.spread)
+    columns = [quantile(mean, variance, demand.at(level, found.size)) for level in levels]
+    return np.where(np.isnan(found.daily)[:, None], np.nan, np.stack(columns, axis=1))
 
 
 def _spread(mean: Array, squared: Array) -> tuple[float, float]:
@@ -292,20 +317,25 @@ def _levelled(mean: Array, wanted: Array, size: npt.NDArray[np.intp]) -> tuple[f
     def ratio(rows: npt.NDArray[np.bool_]) -> float:
         return float(np.clip(wanted[rows].sum() / max(mean[rows].sum(), 1e-9), *LEVEL_BOUNDS))
 
-    groups = [size == group for group in range(SIZES)]
     every = np.ones(len(mean), dtype=bool)
-    return tuple(ratio(here if here.sum() >= LEAST_IN_SIZE else every) for here in groups)
+    return tuple(ratio(here if here.sum() >= LEAST_IN_SIZE else every) for here in _groups(size))
 
 
 def _moved(fell: Array, size: npt.NDArray[np.intp]) -> Moves:
-    """Of each group, and of all rows where a group has few."""
+    """Of each group, drawn towards those of all rows."""
     pooled = _levels(fell, np.ones(len(fell)))
-    found = []
-    for group in range(SIZES):
-        here = fell[size == group]
-        moves = _levels(here, np.ones(len(here))) if len(here) >= LEAST_IN_SIZE else pooled
-        found.append(tuple(moves.tolist()))
-    return tuple(found)
+    return tuple(_drawn(fell[here], np.ones(int(here.sum())), pooled) for here in _groups(size))
+
+
+def _groups(size: npt.NDArray[np.intp]) -> list[npt.NDArray[np.bool_]]:
+    return [size == group for group in range(SIZES)]
+
+
+def _drawn(fell: Array, counts: Array, towards: Array) -> tuple[float, ...]:
+    """The rows' own levels and PRIOR_ROWS of ``towards``, each by how much it counts."""
+    seen = float(counts.sum())
+    own = _levels(fell, counts) if seen > 0 else towards
+    return tuple(((seen * own + PRIOR_ROWS * towards) / (seen + PRIOR_ROWS)).tolist())
 
 
 def _levels(fell: Array, counts: Array) -> Array:

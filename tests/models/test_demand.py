@@ -8,7 +8,7 @@ import pytest
 from bench.sellers import pinball
 from models import demand
 from models import model as models
-from models.demand_trees import Params
+from models.demand_trees import Params, moments
 
 FEATURES = ("demand_units_7d", "demand_units_14d", "demand_units_28d", "discount_share", "noise")
 DAYS, ARTICLES = 70, 120
@@ -144,6 +144,67 @@ def test_few_or_unknown_rows_move_next_to_nothing(months, monthly):
     few = months.tail(3).assign(wanted=1e3)
     assert monthly.followed(few, np.full(3, 0.01)).level == pytest.approx(monthly.level, rel=0.05)
     assert monthly.followed(few.assign(wanted=np.nan), np.ones(3)) is monthly
+
+
+def test_few_rows_of_a_size_leave_its_moves_near_those_of_all(months, monkeypatch):
+    monkeypatch.setattr(demand, "READINGS", (0.0,))
+
+    def apart() -> float:
+        learned = demand.learn(months.iloc[::4], ("usual", "sign"), Params(rounds=20, threads=1), days=1)
+        assert learned is not None
+        return float(np.ptp(np.asarray(learned.moved), axis=0).max())
+
+    drawn = apart()
+    monkeypatch.setattr(demand, "PRIOR_ROWS", 0.0)
+    assert 0 < drawn < 0.4 * apart()
+
+
+def told(of: str) -> tuple[np.ndarray, np.ndarray]:
+    """Pieces at AT of articles as wild as how far their ``of`` quantiles lie ("apart", or "above" the mean) says, and
+    what was wanted of each.
+    """
+    rng = np.random.default_rng(12)
+    middle = np.exp(rng.normal(5, 1, 4000))
+    down, up = middle * rng.choice([0.1, 0.95], 4000), middle * rng.choice([0.4, 1.6], 4000)
+    at = np.stack([middle - down, middle, middle + up], axis=1)
+    mean, wild = moments(at, 1.0 if of == "above" else 0.0)
+    over = np.maximum(wild**2 - mean, 1.0) / mean
+    return at, rng.poisson(rng.gamma(mean / over, over)).astype(float)
+
+
+@pytest.mark.parametrize(("of", "reading"), [("apart", 0.0), ("above", 1.0)])
+def test_what_was_met_chooses_how_the_spread_is_read(of, reading, found):
+    plain = replace(found, days=1.0, above=0.0)
+    at, wanted = told(of)
+    assert demand._best_reading(plain, at, wanted) == reading
+    assert demand._best_reading(plain, np.repeat(at[:, [1]], 3, axis=1), wanted) == 0.0  # both say the same
+
+
+def test_a_half_is_judged_by_what_the_other_taught(found, monkeypatch):
+    at, wanted = told("above")
+    fitted, taught = demand._fitted, []
+    monkeypatch.setattr(demand, "_fitted", lambda one, *met: taught.append(met) or fitted(one, *met))
+    demand._best_reading(replace(found, days=1.0), at, wanted)
+    assert {len(seen) for _, seen in taught} == {len(wanted) // 2}
+
+
+@pytest.mark.parametrize("above", demand.READINGS)
+def test_its_quantiles_never_cross_however_the_spread_is_read(above, found, shelf):
+    assert (np.diff(replace(found, above=above).quantiles(shelf, 7.0), axis=1) >= 0).all()
+
+
+def test_an_older_card_reads_the_spread_from_the_outer_two(found):
+    card = {name: value for name, value in found.as_json().items() if name != "above"}
+    assert demand.from_json(card, found.trees.relative, found.trees.pieces).above == 0.0
+    assert demand.from_json(card | {"above": 0.5}, found.trees.relative, found.trees.pieces).above == 0.5
+
+
+def test_the_high_quantile_alone_says_how_uneven_an_article_is_where_it_is_asked():
+    at = np.array([[0.0, 4.0, 6.0], [3.0, 4.0, 9.0]])  # the outer two as far apart
+    assert moments(at)[1][0] == moments(at)[1][1]
+    above = moments(at, 1.0)[1]
+    assert above[1] > 1.5 * above[0]
+    assert moments(at, 0.5)[1] == pytest.approx((moments(at)[1] + above) / 2)
 
 
 def test_a_share_of_equal_outcomes_is_not_held_against_a_quantile():
