@@ -25,7 +25,6 @@ import xgboost as xgb
 from models import calibrate, window
 from models import demand as demands
 from models import hazard as hazards
-from models.columns import Matrix, Weights, draw
 from models.hazard import Hazard
 from models.judge import average_precision
 from models.model import Array, Model, RuleCurve, blend, learned_log_odds, rule_curve, together, tree_log_odds
@@ -123,8 +122,6 @@ def grow(
     stop_on: pd.DataFrame | None = None,
 ) -> xgb.Booster:
     """Trees on ``rows``: a fixed number of rounds, or stopped where log-loss on ``stop_on`` no longer falls."""
-    seen = matrix(rows, spec.features)
-    drawn = draw(seen, params.column_share)
     settings = {
         "objective": "binary:logistic",
         "eval_metric": "logloss",
@@ -134,16 +131,16 @@ def grow(
         "min_child_weight": params.child_weight,
         "reg_lambda": params.l2,
         "subsample": params.row_share,
-        "colsample_bytree": drawn.share,
+        "colsample_bytree": params.column_share,
         "num_parallel_tree": params.parallel_trees,
         "nthread": params.threads,
         "seed": seed,
         "monotone_constraints": "(" + ",".join(str(spec.monotone.get(name, 0)) for name in spec.features) + ")",
     }
-    watched = [(_data(spec, stop_on, matrix(stop_on, spec.features)), "select")] if stop_on is not None else []
+    watched = [(_data(spec, stop_on), "select")] if stop_on is not None else []
     return xgb.train(
         settings,
-        _data(spec, rows, seen, drawn.weights),
+        _data(spec, rows),
         num_boost_round=rounds or params.most_rounds,
         evals=watched,
         early_stopping_rounds=max(params.patience, params.least_rounds) if watched else None,
@@ -248,14 +245,13 @@ def _curve(rows: pd.DataFrame, rule: Array, mask: npt.NDArray[np.bool_]) -> Rule
     return rule_curve(rule[mask], part["label"].to_numpy(float), part["weight"].to_numpy(float))
 
 
-def _data(spec: TargetSpec, rows: pd.DataFrame, seen: Matrix, drawn: Weights | None = None) -> xgb.DMatrix:
+def _data(spec: TargetSpec, rows: pd.DataFrame) -> xgb.DMatrix:
     weight = rows["weight"].to_numpy(float)
     return xgb.DMatrix(
-        seen,
+        matrix(rows, spec.features),
         label=lesson(spec, rows),
         weight=weight / weight.mean(),
         feature_names=list(spec.features),
-        feature_weights=drawn,
     )
 
 

@@ -21,8 +21,6 @@ import numpy.typing as npt
 import pandas as pd
 import xgboost as xgb
 
-from models.columns import draw
-
 Array = npt.NDArray[np.float64]
 Matrix = npt.NDArray[np.float32]
 
@@ -33,7 +31,6 @@ WEEKDAY = "as_of_weekday_code"
 MOST_ROWS = 40_000  # subject rows to learn from; each becomes about a dozen lines
 ROUNDS = 100
 MAX_BIN = 32  # finer bins cost half as much again and ranked no better on Olist
-COLUMN_SHARE = 0.25
 FLOOR = 1e-6
 DAY_SECONDS = 86_400
 SETTINGS = {
@@ -45,6 +42,7 @@ SETTINGS = {
     "min_child_weight": 50,
     "reg_lambda": 5,
     "subsample": 0.7,
+    "colsample_bytree": 0.25,
     "nthread": 2,
 }
 
@@ -127,12 +125,8 @@ def fit(
     lines = _lines(matrix[row], features, deadline, start, width)
     weight = rows["weight"].to_numpy(np.float64)[row]
     names = [*features, *CLOCK]
-    drawn = draw(lines, COLUMN_SHARE)
-    data = xgb.DMatrix(
-        lines, label=ended, weight=weight / weight.mean(), feature_names=names, feature_weights=drawn.weights
-    )
-    settings = {**SETTINGS, "colsample_bytree": drawn.share, "seed": seed}
-    return Hazard(features, deadline, xgb.train(settings, data, num_boost_round=ROUNDS))
+    data = xgb.DMatrix(lines, label=ended, weight=weight / weight.mean(), feature_names=names)
+    return Hazard(features, deadline, xgb.train({**SETTINGS, "seed": seed}, data, num_boost_round=ROUNDS))
 
 
 def _stretches(rows: pd.DataFrame, known_before: datetime) -> tuple[npt.NDArray[np.intp], Array, Array, Array]:

@@ -17,15 +17,12 @@ import numpy.typing as npt
 import pandas as pd
 import xgboost as xgb
 
-from models.columns import draw
-
 Array = npt.NDArray[np.float64]
 
 QUANTILES = (0.1, 0.5, 0.9)
 LONGEST_DAYS = 45.0
 LEAST_ROWS = 400
 ROUNDS = 80
-COLUMN_SHARE = 0.5
 LATER_SHARE = 0.25
 DAY_SECONDS = 86_400
 
@@ -94,8 +91,7 @@ def coverage(window: DateWindow, frame: pd.DataFrame) -> float:
 
 
 def _grow(rows: pd.DataFrame, target: Array, features: tuple[str, ...], seed: int) -> xgb.Booster:
-    weight, seen = rows["weight"].to_numpy(np.float64), _matrix(rows, features)
-    drawn = draw(seen, COLUMN_SHARE)
+    weight = rows["weight"].to_numpy(np.float64)
     settings = {
         "objective": "reg:quantileerror",
         "quantile_alpha": list(QUANTILES),
@@ -105,12 +101,12 @@ def _grow(rows: pd.DataFrame, target: Array, features: tuple[str, ...], seed: in
         "max_bin": 64,
         "min_child_weight": 20,
         "subsample": 0.8,
-        "colsample_bytree": drawn.share,
+        "colsample_bytree": 0.5,
         "nthread": 2,
         "seed": seed,
     }
     data = xgb.DMatrix(
-        seen, label=target, weight=weight / weight.mean(), feature_names=list(features), feature_weights=drawn.weights
+        _matrix(rows, features), label=target, weight=weight / weight.mean(), feature_names=list(features)
     )
     return xgb.train(settings, data, num_boost_round=ROUNDS)
 
