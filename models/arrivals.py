@@ -14,8 +14,8 @@ NOT_COME, NOT_SENT = MOST_DAYS_LATE + 1, MOST_DAYS_LATE + 2
 
 
 def delivered(lake: Lake, known_before: datetime | None) -> DataFrame:
-    """When the last parcel of each order was delivered: order_id, ended_at, ended_known_at; no row while one of its
-    parcels was not.
+    """When the last parcel of each order was delivered: order_id, sent (parcels), ended_at, ended_known_at; the moments
+    are null while one of its parcels was not, and there is no row while none was sent.
     """
     parcels = lake.read("shipments", known_before=known_before).select("shipment_id", "order_id").distinct()
     scans = lake.read("shipment_events", known_before=known_before).where(F.col("event") == "delivered")
@@ -29,7 +29,9 @@ def delivered(lake: Lake, known_before: datetime | None) -> DataFrame:
         F.count("came_at").alias("came"),
         F.count("*").alias("sent"),
     )
-    return counted.where(F.col("came") == F.col("sent")).select("order_id", "ended_at", "ended_known_at")
+    has_come = F.col("came") == F.col("sent")
+    moments = (F.when(has_come, F.col(name)).alias(name) for name in ("ended_at", "ended_known_at"))
+    return counted.select("order_id", "sent", *moments)
 
 
 def lateness(lake: Lake, rows: DataFrame, until: Column, known_before: datetime | None) -> DataFrame:
@@ -38,15 +40,13 @@ def lateness(lake: Lake, rows: DataFrame, until: Column, known_before: datetime 
 
     rows: order_id, as_of, promised_at and what ``until`` is made from. Returns order_id, as_of, surrogate (double).
     """
-    sent = lake.read("shipments", known_before=known_before).select("order_id").distinct()
-    known = sent.withColumn("sent", F.lit(True)).join(delivered(lake, known_before), "order_id", "left")
-    asked = rows.join(known, "order_id", "left")
+    asked = rows.join(delivered(lake, known_before), "order_id", "left")
     seconds = F.unix_seconds("ended_at") - F.unix_seconds("promised_at")
     days = F.least(F.greatest(F.ceil(seconds / 86_400), F.lit(0)), F.lit(MOST_DAYS_LATE))
     level = (
         F.when(F.col("promised_at").isNull(), F.lit(None))
         .when(F.col("ended_at") < until, days)
-        .when(F.col("sent"), F.lit(NOT_COME))
+        .when(F.col("sent").isNotNull(), F.lit(NOT_COME))
         .otherwise(F.lit(NOT_SENT))
     )
     return asked.select("order_id", "as_of", level.cast("double").alias("surrogate"))
